@@ -1,0 +1,257 @@
+import { AuditLog } from '../audit/log.js'
+import { parseSink } from '../audit/parse-sink.js'
+import type { AuditSink, CompositeSink } from '../audit/sink.js'
+import { type Budget, type Limits, narrowLimits, parseBudget } from '../contract/budget.js'
+import { parseClock, parseIdentity, parseSignal, parseTask, parseUser, readEnvironment } from '../contract/options.js'
+import { Prices, type PriceSource, type PriceTable } from '../contract/prices.js'
+import { Registry } from '../contract/registry.js'
+import type { Session, SessionOptions, SyncSession } from '../contract/session-types.js'
+import type { ToolSet } from '../contract/tool.js'
+import { type Clock, systemClock } from '../core/clock.js'
+import { AuditUnavailable, RuntimeUnsupported, SessionClosed } from '../core/errors.js'
+import { isThenable, readFunction, readOptions } from '../core/guards.js'
+import { type AgentSetup, SessionCore } from '../session/core.js'
+import { ambientSession, hasAsyncContext, runInside } from '../session/current.js'
+import { AsyncSession } from '../session/session.js'
+import { BlockingSession } from '../session/session-sync.js'
+import { fileSink } from '../sinks/file.js'
+import { type ToolSchemas, toolSchemas } from './tool-schemas.js'
+
+/** What an agent is made of. */
+export interface AgentOptions<Tools extends ToolSet = ToolSet> {
+  /** `name` or `name/version` of `a-z 0-9 . _ -`, at most 128 characters. */
+  readonly identity: string
+  /** The limits of every session; at least one. */
+  readonly budget: Budget
+  /** The tools it may call; none when absent. What is not here does not run. */
+  readonly tools?: Tools
+  /** Where its records go. Agents that are given the same sink share its chain. */
+  readonly audit: AuditSink | CompositeSink
+  /** What models cost. Without it, sessions limited in US dollars need `costUsd` for every call. */
+  readonly prices?: PriceTable | PriceSource
+  /** Where time comes from; for tests. */
+  readonly clock?: Clock
+}
+
+const OPTIONS = ['identity', 'budget', 'tools', 'audit', 'prices', 'clock'] as const satisfies readonly (keyof AgentOptions)[]
+const SESSION_OPTIONS = ['task', 'signal', 'budget', 'tools'] as const satisfies readonly (keyof SessionOptions)[]
+
+/**
+ * An identity, limits, tools and a log: what its sessions may do, fixed at construction.
+ *
+ * @example
+ * const agent = new Agent({ identity: 'support-bot/v1', budget: { usd: 5 }, tools: { refund }, audit })
+ * await agent.session('alice', (s) => s.callTool('refund', { orderId: 4521 }))
+ */
+export class Agent<const Tools extends ToolSet = Record<never, never>> {
+  readonly identity: string
+  readonly #limits: Limits
+  readonly #registry: Registry
+  readonly #setup: AgentSetup
+  readonly #sessions = new Set<SessionCore>()
+  #closing: Promise<void> | undefined
+
+  /**
+   * Parses and copies every option, and opens the log, so that a log that cannot be written fails here.
+   *
+   * @throws TypeError or RangeError for an option that is unknown, missing or not usable, saying which.
+   * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) when the log cannot be opened.
+   * @throws {@link AuditLocked} (ERR_AUDIT_LOCKED) when it has another writer.
+   * @throws {@link AuditDamaged} (ERR_AUDIT_DAMAGED) when it does not hold together.
+   * @throws {@link RuntimeUnsupported} (ERR_RUNTIME_UNSUPPORTED) for `depth` where nested sessions cannot be seen.
+   */
+  constructor(options: AgentOptions<Tools>) {
+    const given = readOptions('Agent', options, OPTIONS)
+    this.identity = parseIdentity(given.identity)
+    this.#limits = parseBudget('budget', given.budget)
+    if (this.#limits.depth !== Number.POSITIVE_INFINITY && !hasAsyncContext) {
+      throw new RuntimeUnsupported('budget.depth', 'an async context (AsyncLocalStorage)')
+    }
+    this.#registry = Registry.from('tools', given.tools ?? {})
+    const prices = Prices.from('prices', given.prices)
+    const clock = given.clock === undefined ? systemClock : parseClock(given.clock)
+    const log = AuditLog.of(parseSink('audit', given.audit), clock)
+    this.#setup = Object.freeze({ identity: this.identity, log, prices, clock })
+  }
+
+  /**
+   * An agent whose identity, budget and log come from the environment where the options do not say:
+   * `WRIT_AGENT_IDENTITY`, `WRIT_BUDGET_USD`, `_TOKENS`, `_WALL_MS`, `_TOOL_CALLS`, `_LLM_CALLS`, `_DEPTH`,
+   * `_DENIALS`, `WRIT_AUDIT_FILE`. A budget in the options wins limit by limit.
+   *
+   * @throws as the constructor, and RangeError naming a variable that does not parse.
+   */
+  static fromEnv<const Tools extends ToolSet = Record<never, never>>(
+    options: Partial<AgentOptions<Tools>> = {},
+    env: { readonly [name: string]: string | undefined } = processEnv(),
+  ): Agent<Tools> {
+    const given = readOptions('Agent.fromEnv', options, OPTIONS) as Partial<AgentOptions<Tools>>
+    const { identity, budget, auditFile } = readEnvironment(env)
+    return new Agent<Tools>({
+      ...(identity === undefined ? {} : { identity }),
+      ...(auditFile === undefined || given.audit !== undefined ? {} : { audit: fileSink(auditFile) }),
+      ...given,
+      ...(budget === undefined ? {} : { budget: { ...budget, ...given.budget } }),
+    } as AgentOptions<Tools>)
+  }
+
+  /**
+   * Opens a session for one user, runs the callback in it and ends it.
+   *
+   * A session that was killed rejects with the {@link BudgetExceeded} that killed it, even when the callback
+   * caught that error and returned a value. Limits on spend and time, and the caller's signal, reject at
+   * once, whatever the callback is waiting for.
+   *
+   * @throws {@link BudgetExceeded} (ERR_BUDGET_EXCEEDED), {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE), the
+   *   reason of `options.signal`, or whatever the callback throws.
+   */
+  async session<T>(
+    userId: string,
+    callback: (session: Session<Tools>) => Promise<T> | T,
+    options: SessionOptions<keyof Tools & string> = {},
+  ): Promise<T> {
+    readFunction('session: callback', callback)
+    const core = this.#open('session', userId, options)
+    const session = new AsyncSession<Tools>(core)
+    let result: Result<T>
+    try {
+      const value = await new Promise<T>((resolve, reject) => {
+        core.onInterrupt = reject
+        runInside(core, async () => callback(session)).then(resolve, reject)
+      })
+      result = { value }
+    } catch (error) {
+      result = { error }
+    }
+    try {
+      end(core, result)
+      await this.#setup.log.flush()
+    } catch (error) {
+      if (!('error' in result)) result = { error }
+    }
+    return unwrap(core, result)
+  }
+
+  /**
+   * As {@link session}, for synchronous tools: nothing is awaited, and a running tool cannot be
+   * interrupted, so time is checked before and after it.
+   *
+   * @throws as {@link session}; TypeError when the callback returns a promise.
+   */
+  sessionSync<T>(
+    userId: string,
+    callback: (session: SyncSession<Tools>) => T,
+    options: SessionOptions<keyof Tools & string> = {},
+  ): T {
+    readFunction('sessionSync: callback', callback)
+    const core = this.#open('sessionSync', userId, options)
+    const session = new BlockingSession<Tools>(core)
+    let result: Result<T>
+    try {
+      const value = runInside(core, () => callback(session))
+      if (isThenable(value)) {
+        value.then(undefined, () => undefined)
+        throw new TypeError('sessionSync: the callback returned a promise; use session()')
+      }
+      result = { value }
+    } catch (error) {
+      result = { error }
+    }
+    try {
+      end(core, result)
+      this.#setup.log.flushSync()
+    } catch (error) {
+      if (!('error' in result)) result = { error }
+    }
+    return unwrap(core, result)
+  }
+
+  /**
+   * Opens a session that outlives the call, for a streaming response or a job. Whoever opens it closes it;
+   * one that is killed or cancelled ends by itself.
+   *
+   * @throws as the constructor of a session: a dead parent, its depth, or a log that cannot be written.
+   * @example
+   * await using s = agent.open('alice')
+   */
+  open(userId: string, options: SessionOptions<keyof Tools & string> = {}): Session<Tools> {
+    const core = this.#open('open', userId, options)
+    const session = new AsyncSession<Tools>(core)
+    core.onInterrupt = () => {
+      // The log keeps its failure for the next caller; nobody is waiting for this one.
+      session.close().catch(() => undefined)
+    }
+    return session
+  }
+
+  /**
+   * The agent's tools as a model API takes them.
+   *
+   * @throws RangeError for an unknown format, or a tool that the format cannot express.
+   */
+  toolSchemas<F extends keyof ToolSchemas>(format: F): ToolSchemas[F][] {
+    return toolSchemas(this.#registry, format)
+  }
+
+  /**
+   * Ends the sessions that are still open, writes out the log and closes it, unless another agent uses it.
+   *
+   * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) when records could not be written.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const { log } = this.#setup
+    for (const core of [...this.#sessions]) {
+      core.cancel(new SessionClosed(core.id))
+      try {
+        core.end('failed')
+      } catch {
+        // The log has failed, and release() says so.
+      }
+    }
+    await log.release()
+  }
+
+  #open(label: string, userId: string, options: SessionOptions): SessionCore {
+    if (this.#closing !== undefined) throw new AuditUnavailable('the agent is closed')
+    const given = readOptions(label, options, SESSION_OPTIONS)
+    const user = parseUser(userId)
+    const task = given.task === undefined ? undefined : parseTask(given.task)
+    const signal = given.signal === undefined ? undefined : parseSignal('signal', given.signal)
+    const limits =
+      given.budget === undefined ? this.#limits : narrowLimits('budget', this.#limits, parseBudget('budget', given.budget))
+    const registry = given.tools === undefined ? this.#registry : this.#registry.narrow('tools', given.tools)
+    signal?.throwIfAborted()
+    const core = new SessionCore(this.#setup, { user, task, limits, registry, parent: ambientSession() })
+    if (signal !== undefined) core.follow(signal)
+    this.#sessions.add(core)
+    core.onEnd = () => this.#sessions.delete(core)
+    return core
+  }
+}
+
+type Result<T> = { readonly value: T } | { readonly error: unknown }
+
+function end<T>(core: SessionCore, result: Result<T>): void {
+  if ('error' in result) core.end('failed', result.error)
+  else core.end('completed')
+}
+
+/** What killed or cancelled the session goes before whatever its callback made of it. */
+function unwrap<T>(core: SessionCore, result: Result<T>): T {
+  if (core.endedBy !== undefined) throw core.endedBy.error
+  if ('error' in result) throw result.error
+  return result.value
+}
+
+function processEnv(): { readonly [name: string]: string | undefined } {
+  return (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env ?? {}
+}

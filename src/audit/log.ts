@@ -1,0 +1,242 @@
+import type { Clock } from '../core/clock.js'
+import { AuditUnavailable, WritError } from '../core/errors.js'
+import { newId } from '../core/ids.js'
+import { encodeJson, omitted, quote } from '../core/json-text.js'
+import { utf8Length } from '../core/utf8.js'
+import { VERSION } from '../core/version.js'
+import type { EventName } from './event.js'
+import { GENESIS, MAX_LINE_BYTES, seal } from './record.js'
+import type { AuditSink, ChainHead, CompositeSink } from './sink.js'
+import { SideSink } from './side-sink.js'
+
+/** Records of drops are at least this far apart, so that a flood of drops is not a flood of records. */
+const DROP_REPORT_MS = 1000
+
+/**
+ * One chain of records and the sinks it goes to.
+ *
+ * The primary sink is the first durable one, else the first: a record that it does not take ends the log,
+ * for good, with {@link AuditUnavailable}. The others get the same sealed line; what they lose is counted
+ * in the primary.
+ */
+export class AuditLog {
+  static readonly #open = new WeakMap<object, AuditLog>()
+
+  readonly #sink: object
+  readonly #clock: Clock
+  readonly #primary: AuditSink
+  readonly #sides: readonly SideSink[]
+  readonly #logMember: string
+  #users = 0
+  #seq: number
+  #prevHash: string
+  #failure: AuditUnavailable | undefined
+  #closing: Promise<void> | undefined
+  #tsMs = Number.NaN
+  #ts = ''
+  #droppedAtMs = Number.NEGATIVE_INFINITY
+
+  /**
+   * The log of a sink: the one that is open, or a new one. Two agents with the same sink share its chain.
+   *
+   * @throws what the primary sink throws when it cannot be opened.
+   */
+  static of(sink: AuditSink | CompositeSink, clock: Clock): AuditLog {
+    const open = AuditLog.#open.get(sink)
+    const log = open ?? new AuditLog(sink, clock)
+    if (open === undefined) AuditLog.#open.set(sink, log)
+    log.#users += 1
+    return log
+  }
+
+  private constructor(sink: AuditSink | CompositeSink, clock: Clock) {
+    const all = flatten(sink)
+    const primary = all.find((candidate) => candidate.durable) ?? all[0]
+    if (primary === undefined) throw new TypeError('audit: a composite needs at least one sink')
+    this.#sink = sink
+    this.#clock = clock
+    this.#primary = primary
+    const head = primary.open({ dropped: (count, cause) => this.#fail(`${primary.name} lost ${count} records`, cause) })
+    const logId = head?.logId ?? newId(clock.nowMs())
+    this.#logMember = `"log_id":${quote(logId)},`
+    this.#seq = head?.size ?? 0
+    this.#prevHash = head?.hash ?? GENESIS
+    this.#sides = all.filter((other) => other !== primary).map((other) => new SideSink(other, clock, head))
+    this.#announce(head)
+  }
+
+  /** Why nothing can be recorded any more, if so. */
+  get failure(): AuditUnavailable | undefined {
+    return this.#failure
+  }
+
+  /** Records in the log, of this writer and of those before it. */
+  get size(): number {
+    return this.#seq
+  }
+
+  /**
+   * Seals a record and hands it to every sink.
+   *
+   * @param session the members that identify a session, as JSON text with a trailing comma; empty for a record of the log.
+   * @param payload JSON text of an object.
+   * @param budget `,"budget":{…}` or nothing.
+   * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) when the primary does not take it; then and ever after.
+   */
+  append(event: EventName, payload: string, session = '', budget = ''): void {
+    this.#reportDrops(event === 'session_end')
+    this.#write(event, payload, session, budget)
+  }
+
+  /**
+   * Resolves when everything appended so far is as durable as the primary promises; `undefined` when it
+   * already is. Rejects with {@link AuditUnavailable}.
+   */
+  flush(): Promise<void> | undefined {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    let pending: Promise<void> | undefined
+    try {
+      pending = this.#primary.flush()
+    } catch (cause) {
+      return Promise.reject(this.#fail(messageOf(cause), cause))
+    }
+    return pending?.catch((cause: unknown) => {
+      throw this.#fail(messageOf(cause), cause)
+    })
+  }
+
+  /** As {@link flush}, at once. @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE). */
+  flushSync(): void {
+    if (this.#failure !== undefined) throw this.#failure
+    try {
+      this.#primary.flushSync()
+    } catch (cause) {
+      throw this.#fail(messageOf(cause), cause)
+    }
+  }
+
+  /**
+   * Gives the log up. The last user's call drains the other sinks, records what they dropped and the
+   * close, and closes every sink.
+   *
+   * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) when the log failed, or fails now.
+   */
+  release(): Promise<void> {
+    this.#users -= 1
+    if (this.#users > 0) return Promise.resolve(this.flush())
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    AuditLog.#open.delete(this.#sink)
+    let failure: AuditUnavailable | undefined
+    try {
+      await Promise.all(this.#sides.map((side) => side.drain()))
+      if (this.#failure === undefined) {
+        this.#reportDrops(true)
+        this.#write('log_close', `{"records":${this.#seq + 1}}`, '', '')
+      }
+      await Promise.all(this.#sides.map((side) => side.close()))
+      if (this.#failure === undefined) {
+        this.#reportDrops(true)
+        await this.flush()
+      }
+    } finally {
+      failure = this.#failure
+      this.#failure ??= new AuditUnavailable('the log is closed')
+      await this.#primary.close()
+    }
+    if (failure !== undefined) throw failure
+  }
+
+  #announce(head: ChainHead | undefined): void {
+    if (head?.recovered !== undefined) {
+      this.#write('log_recovered', encodeJson(head.recovered), '', '')
+    }
+    this.#write('log_open', encodeJson({ writer: 'writ', version: VERSION, ...describeHost() }), '', '')
+  }
+
+  #write(event: EventName, payload: string, session: string, budget: string): void {
+    if (this.#failure !== undefined) throw this.#failure
+    const synced = this.#primary.syncedSeq ?? -1
+    const form = (text: string) =>
+      seal({
+        seq: this.#seq,
+        synced,
+        ts: this.#timestamp(),
+        envelope: this.#logMember + session,
+        event,
+        payload: text,
+        budget,
+        prevHash: this.#prevHash,
+      })
+    let record = form(payload)
+    if (record.line.length > MAX_LINE_BYTES / 3 && utf8Length(record.line) >= MAX_LINE_BYTES) {
+      record = form(shrink(payload))
+    }
+    try {
+      this.#primary.append(record)
+    } catch (cause) {
+      throw this.#fail(messageOf(cause), cause)
+    }
+    this.#seq += 1
+    this.#prevHash = record.hash
+    for (const side of this.#sides) side.append(record)
+  }
+
+  #reportDrops(always: boolean): void {
+    if (this.#sides.length === 0 || !this.#sides.some((side) => side.drops > 0)) return
+    const nowMs = this.#clock.monotonicMs()
+    if (!always && nowMs - this.#droppedAtMs < DROP_REPORT_MS) return
+    this.#droppedAtMs = nowMs
+    for (const side of this.#sides) {
+      const report = side.takeReport()
+      if (report !== undefined) this.#write('sink_dropped', encodeJson(report), '', '')
+    }
+  }
+
+  #timestamp(): string {
+    const nowMs = this.#clock.nowMs()
+    if (nowMs !== this.#tsMs) {
+      this.#tsMs = nowMs
+      this.#ts = new Date(nowMs).toISOString()
+    }
+    return this.#ts
+  }
+
+  /** The first failure is the log's failure: errors on a file are not to be tried again. */
+  #fail(message: string, cause: unknown): AuditUnavailable {
+    if (this.#failure === undefined) {
+      const path = WritError.isInstance(cause) ? (cause as { path?: string }).path : undefined
+      this.#failure =
+        cause instanceof AuditUnavailable
+          ? cause
+          : new AuditUnavailable(message, { cause, ...(path === undefined ? {} : { path }) })
+    }
+    return this.#failure
+  }
+}
+
+function flatten(sink: AuditSink | CompositeSink): AuditSink[] {
+  return 'sinks' in sink ? sink.sinks.flatMap(flatten) : [sink]
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : 'a sink failed'
+}
+
+/** A payload that fits: members over 1 KiB give way to a marker, the rest stands. */
+function shrink(payload: string): string {
+  const members = JSON.parse(payload) as Record<string, unknown>
+  const kept = Object.keys(members).map((name) => {
+    const text = encodeJson(members[name])
+    return `${quote(name)}:${text.length > 1024 ? omitted('too_large') : text}`
+  })
+  return `{${kept.join(',')}}`
+}
+
+function describeHost(): Record<string, unknown> {
+  const { process } = globalThis as { process?: { pid?: number; version?: string } }
+  return { pid: process?.pid, node: process?.version }
+}

@@ -1,0 +1,79 @@
+import type { Clock } from '../core/clock.js'
+import type { AuditSink, ChainHead, SealedRecord } from './sink.js'
+
+/** What a sink other than the primary has lost since the last report. */
+export interface DropReport {
+  readonly sink: string
+  readonly count: number
+  /** When the first of them was lost, UTC. */
+  readonly since: string
+}
+
+/**
+ * A sink beside the primary: whatever it does, the log and the agent go on, and what it loses is counted.
+ */
+export class SideSink {
+  readonly #sink: AuditSink
+  readonly #clock: Clock
+  #drops = 0
+  #sinceMs = 0
+  #usable: boolean
+
+  /** @param head where the primary's chain ends: a sink that already holds another chain cannot continue it. */
+  constructor(sink: AuditSink, clock: Clock, head: ChainHead | undefined) {
+    this.#sink = sink
+    this.#clock = clock
+    try {
+      const own = sink.open({ dropped: (count) => this.#drop(count) })
+      this.#usable = own === undefined ? true : own.size === head?.size && own.hash === head.hash
+    } catch {
+      this.#usable = false
+    }
+  }
+
+  /** Records lost and not yet reported. */
+  get drops(): number {
+    return this.#drops
+  }
+
+  append(record: SealedRecord): void {
+    if (!this.#usable) {
+      this.#drop(1)
+      return
+    }
+    try {
+      this.#sink.append(record)
+    } catch {
+      this.#drop(1)
+    }
+  }
+
+  takeReport(): DropReport | undefined {
+    if (this.#drops === 0) return undefined
+    const report = { sink: this.#sink.name, count: this.#drops, since: new Date(this.#sinceMs).toISOString() }
+    this.#drops = 0
+    return report
+  }
+
+  async drain(): Promise<void> {
+    if (!this.#usable) return
+    try {
+      await this.#sink.drain?.()
+    } catch {
+      // A drain that fails has reported what it lost; closing goes on.
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#sink.close()
+    } catch {
+      this.#usable = false
+    }
+  }
+
+  #drop(count: number): void {
+    if (this.#drops === 0) this.#sinceMs = this.#clock.nowMs()
+    this.#drops += count
+  }
+}

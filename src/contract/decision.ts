@@ -1,0 +1,45 @@
+import { type DenialReason, type Issue, ToolNotPermitted } from '../core/errors.js'
+
+/** Whether a tool call may run. A denial is a value; acting on one throws {@link ToolNotPermitted}. */
+export type Decision =
+  | { readonly allowed: true; readonly tool: string }
+  | {
+      readonly allowed: false
+      readonly tool: string
+      readonly reason: DenialReason
+      readonly message: string
+      readonly issues?: readonly Issue[]
+    }
+
+/** A decision that is a denial. */
+export type DeniedDecision = Extract<Decision, { allowed: false }>
+
+const EXPLANATIONS: { readonly [R in DenialReason]: string } = {
+  not_registered: 'this agent has no such tool',
+  invalid_input: 'the input does not match the schema of the tool',
+  schema_error: 'the input could not be checked',
+  predicate_false: 'the rules of this tool do not allow this input',
+  predicate_error: 'the rules of this tool could not be evaluated',
+  max_calls: 'this tool has been called as often as this session may call it',
+  aborted: 'the call was aborted before the tool ran',
+  budget_exceeded: 'the budget of the session is used up',
+  audit_unavailable: 'the call could not be recorded',
+}
+
+/** A denial by name, in words that can be shown to a model: no value of the input is in them. */
+export function deny(tool: string, reason: DenialReason, issues?: readonly Issue[]): DeniedDecision {
+  const message = `tool ${tool} was not run: ${EXPLANATIONS[reason]}`
+  return Object.freeze(
+    issues === undefined
+      ? { allowed: false, tool, reason, message }
+      : { allowed: false, tool, reason, message, issues: Object.freeze(issues) },
+  )
+}
+
+/** The error for acting on a denial. */
+export function denialError(decision: DeniedDecision, cause?: unknown): ToolNotPermitted {
+  return new ToolNotPermitted(decision.message, decision.tool, decision.reason, {
+    ...(decision.issues === undefined ? {} : { issues: decision.issues }),
+    ...(cause === undefined ? {} : { cause }),
+  })
+}

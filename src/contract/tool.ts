@@ -1,0 +1,137 @@
+import { describe } from '../core/errors.js'
+import { readCount, readFunction, readOptions } from '../core/guards.js'
+import type { AnySession } from './session-types.js'
+import { isStandardSchema, type SchemaInput, type SchemaOutput, type StandardSchema } from './standard-schema.js'
+
+/** What a tool is handed beside its input. */
+export interface ToolContext {
+  /**
+   * Aborted when the call's time is up or its session ends, with the reason. Made on first read. A tool
+   * that ignores it is abandoned at that moment, and its late result is recorded and dropped.
+   */
+  readonly signal: AbortSignal
+  /** The session the call belongs to. */
+  readonly session: AnySession
+  /** The call's id in the log (`call_id`). */
+  readonly callId: string
+}
+
+/** What a predicate is handed beside the input. */
+export type PredicateContext = ToolContext
+
+/**
+ * A tool that an agent may call: what it takes, under which conditions, and what it does.
+ *
+ * @typeParam In - the schema of the input; any Standard Schema.
+ * @typeParam Out - what a caller receives.
+ */
+export interface Tool<In extends StandardSchema = StandardSchema, Out = unknown> {
+  readonly description?: string
+  readonly inputSchema: In
+  readonly outputSchema?: StandardSchema
+  readonly when?: (input: SchemaOutput<In>, context: PredicateContext) => boolean | Promise<boolean>
+  readonly redact?: (input: SchemaOutput<In>) => unknown
+  readonly readOnly: boolean
+  readonly timeoutMs?: number
+  readonly maxCalls?: number
+  readonly execute: (input: SchemaOutput<In>, context: ToolContext) => Out | Promise<Out>
+}
+
+/** The tools of an agent by name. */
+// biome-ignore lint/suspicious/noExplicitAny: a set of tools is any schema and any result by definition
+export type ToolSet = { readonly [name: string]: Tool<any, any> }
+
+/** What a caller passes to a tool. */
+export type ToolInput<T> = T extends { readonly inputSchema: infer In } ? SchemaInput<In> : never
+/** What a caller receives from a tool. */
+export type ToolOutput<T> = T extends { readonly execute: (...args: never[]) => infer R } ? Awaited<R> : never
+
+/** What {@link defineTool} takes. */
+export interface ToolDefinition<In extends StandardSchema, Out, OutSchema extends StandardSchema | undefined> {
+  /** Shown to the model. */
+  readonly description?: string
+  /** Any Standard Schema; what it returns is what the predicate, the log and the tool receive. */
+  readonly inputSchema: In
+  /** Checked after the tool ran; a result that it refuses is an error, although the effect has happened. */
+  readonly outputSchema?: OutSchema
+  /**
+   * Decides whether this input may run. Only `true` allows; `false`, anything that is not a boolean, a
+   * throw and running out of time deny. May be asynchronous in an asynchronous session.
+   */
+  readonly when?: (input: SchemaOutput<In>, context: PredicateContext) => boolean | Promise<boolean>
+  /** What the log shows of the input; without it, only the names of its declared members. */
+  readonly redact?: (input: SchemaOutput<In>) => unknown
+  /** True when running the tool changes nothing: a failed call then has no effect instead of an unknown one. */
+  readonly readOnly?: boolean
+  /** Milliseconds after which a running call is abandoned with {@link ToolTimeout}; the clock starts when the tool does. */
+  readonly timeoutMs?: number
+  /** Calls of this tool in one session. */
+  readonly maxCalls?: number
+  readonly execute: (
+    input: SchemaOutput<In>,
+    context: ToolContext,
+  ) => OutSchema extends StandardSchema ? SchemaInput<OutSchema> | Promise<SchemaInput<OutSchema>> : Out | Promise<Out>
+}
+
+const KNOWN = [
+  'description',
+  'inputSchema',
+  'outputSchema',
+  'when',
+  'redact',
+  'readOnly',
+  'timeoutMs',
+  'maxCalls',
+  'execute',
+] as const satisfies readonly (keyof Tool)[]
+
+/**
+ * Defines a tool. The result is frozen; nothing that happens to the definition afterwards changes it.
+ *
+ * @throws TypeError for an unknown member, a schema that is no Standard Schema, or a member of the wrong type.
+ * @throws RangeError for a `timeoutMs` or `maxCalls` that is no integer in range.
+ * @example
+ * const add = defineTool({
+ *   inputSchema: z.object({ a: z.number(), b: z.number() }),
+ *   execute: ({ a, b }) => a + b,
+ * })
+ */
+export function defineTool<
+  In extends StandardSchema<unknown, unknown>,
+  Out,
+  OutSchema extends StandardSchema<unknown, unknown> | undefined = undefined,
+>(
+  definition: ToolDefinition<In, Out, OutSchema>,
+): Tool<In, OutSchema extends StandardSchema ? SchemaOutput<OutSchema> : Out> {
+  return parseTool('defineTool', definition) as Tool<In, OutSchema extends StandardSchema ? SchemaOutput<OutSchema> : Out>
+}
+
+/** Parses and freezes a tool, naming it `label` in errors. */
+export function parseTool(label: string, definition: unknown): Tool {
+  const given = readOptions(label, definition, KNOWN)
+  if (!isStandardSchema(given.inputSchema)) {
+    throw new TypeError(`${label}.inputSchema: expected a Standard Schema (zod 4, valibot, arktype, …), got ${describe(given.inputSchema)}`)
+  }
+  if (given.outputSchema !== undefined && !isStandardSchema(given.outputSchema)) {
+    throw new TypeError(`${label}.outputSchema: expected a Standard Schema, got ${describe(given.outputSchema)}`)
+  }
+  if (given.description !== undefined && typeof given.description !== 'string') {
+    throw new TypeError(`${label}.description: expected a string, got ${describe(given.description)}`)
+  }
+  if (given.readOnly !== undefined && typeof given.readOnly !== 'boolean') {
+    throw new TypeError(`${label}.readOnly: expected a boolean, got ${describe(given.readOnly)}`)
+  }
+  return Object.freeze({
+    ...(given.description === undefined ? {} : { description: given.description }),
+    inputSchema: given.inputSchema,
+    ...(given.outputSchema === undefined ? {} : { outputSchema: given.outputSchema }),
+    ...(given.when === undefined ? {} : { when: readFunction<NonNullable<Tool['when']>>(`${label}.when`, given.when) }),
+    ...(given.redact === undefined
+      ? {}
+      : { redact: readFunction<NonNullable<Tool['redact']>>(`${label}.redact`, given.redact) }),
+    readOnly: given.readOnly ?? false,
+    ...(given.timeoutMs === undefined ? {} : { timeoutMs: readCount(`${label}.timeoutMs`, given.timeoutMs) }),
+    ...(given.maxCalls === undefined ? {} : { maxCalls: readCount(`${label}.maxCalls`, given.maxCalls) }),
+    execute: readFunction<Tool['execute']>(`${label}.execute`, given.execute),
+  })
+}

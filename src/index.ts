@@ -1,0 +1,55 @@
+export { Agent, type AgentOptions } from './agent/agent.js'
+export type {
+  AnthropicToolSchema,
+  JsonSchema,
+  McpToolSchema,
+  OpenAiToolSchema,
+  ToolSchemas,
+} from './agent/tool-schemas.js'
+export type { AuditRecord, EventName, RecordedBudget } from './audit/event.js'
+export type { AuditSink as CustomSink, ChainHead, CompositeSink, SealedRecord, SinkHost } from './audit/sink.js'
+export type { Budget } from './contract/budget.js'
+export type { Decision } from './contract/decision.js'
+export type { ModelPrice, PriceSource, PriceTable } from './contract/prices.js'
+export type {
+  AnySession,
+  CallOptions,
+  Denial,
+  DispatchRequest,
+  DispatchResult,
+  LlmRequest,
+  Remaining,
+  Reservation,
+  ReserveRequest,
+  Session,
+  SessionOptions,
+  Spent,
+  SyncSession,
+} from './contract/session-types.js'
+export type { StandardSchema } from './contract/standard-schema.js'
+export { defineTool, type Tool, type ToolContext, type ToolDefinition, type ToolSet } from './contract/tool.js'
+export type { LlmUsage } from './contract/usage.js'
+export type { Clock } from './core/clock.js'
+export {
+  AuditDamaged,
+  AuditLocked,
+  AuditUnavailable,
+  BudgetExceeded,
+  BudgetReserved,
+  type DenialReason,
+  type Issue,
+  NoSession,
+  RuntimeUnsupported,
+  SessionClosed,
+  ToolNotPermitted,
+  ToolOutputInvalid,
+  ToolTimeout,
+  UnpricedModel,
+  UsageInvalid,
+  WritError,
+  type WritErrorCode,
+} from './core/errors.js'
+export type { LimitName, Usage } from './core/limits.js'
+export { currentSession } from './session/current.js'
+export { AuditSink } from './sinks/audit-sink.js'
+export type { Durability, FileSinkOptions } from './sinks/file.js'

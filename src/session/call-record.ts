@@ -1,0 +1,85 @@
+import type { RegisteredTool } from '../contract/registry.js'
+import type { DispatchRequest } from '../contract/session-types.js'
+import type { DenialReason } from '../core/errors.js'
+import type { SessionCore } from './core.js'
+import type { Permit, Refusal } from './decide.js'
+import * as payloads from './payloads.js'
+
+/**
+ * The records of one tool call: a denial, or an intent followed by a result, and after an abandoned call
+ * whatever became of it.
+ */
+export class CallRecord {
+  readonly #core: SessionCore
+  readonly #id: string
+  readonly #members: string
+  #tool: RegisteredTool | undefined
+  #startedMs: number | undefined
+  #closed = false
+
+  constructor(core: SessionCore, id: string, request: DispatchRequest) {
+    this.#core = core
+    this.#id = id
+    this.#members = payloads.callMembers(id, request.name, request.id)
+  }
+
+  /** The call was denied, for this reason. */
+  denied(refusal: Refusal, reason: DenialReason): void {
+    this.#closed = true
+    const { tool, input, validated, decision } = refusal
+    const issues = tool === undefined || decision.issues === undefined ? '' : payloads.issues(tool, decision.issues)
+    this.#core.emit('tool_denied', payloads.toolDenied(this.#members, reason, payloads.args(tool, input, validated), issues))
+  }
+
+  /** The call may have its effect from now on. */
+  intent({ tool, input }: Permit): void {
+    this.#core.emit('tool_call', payloads.toolCall(this.#members, payloads.args(tool, input, true)))
+    this.#tool = tool
+  }
+
+  started(): void {
+    this.#startedMs = this.#core.agent.clock.monotonicMs()
+  }
+
+  get elapsedMs(): number {
+    return this.#startedMs === undefined ? 0 : this.#core.agent.clock.monotonicMs() - this.#startedMs
+  }
+
+  /** The tool came to an end: with an error, or without. */
+  result(returned: boolean, failure: { readonly error: unknown } | undefined): void {
+    this.#closed = true
+    this.#core.emit('tool_result', this.#result(returned, failure))
+  }
+
+  /** The call was stopped from outside: recorded at once, so that it stands before the end of its session. */
+  stopped(reason: unknown): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#tool === undefined) {
+      this.#core.note('tool_denied', payloads.toolDenied(this.#members, 'aborted', payloads.args(undefined, undefined, false), ''))
+    } else {
+      this.#core.note('tool_result', this.#result(false, { error: reason }))
+    }
+  }
+
+  /** What an abandoned tool did after all. Its output is dropped. */
+  late(returned: boolean, failure: { readonly error: unknown } | undefined): void {
+    this.#core.note('tool_result', this.#result(returned, failure, true))
+  }
+
+  #result(returned: boolean, failure: { readonly error: unknown } | undefined, late?: true): string {
+    return payloads.toolResult(this.#id, {
+      ok: failure === undefined,
+      elapsedMs: this.elapsedMs,
+      effect: this.#effect(returned),
+      ...(failure === undefined ? {} : { error: failure.error }),
+      ...(late === undefined ? {} : { late }),
+    })
+  }
+
+  /** Only a tool that returned certainly did what it does; only one that never started certainly did nothing. */
+  #effect(returned: boolean): 'occurred' | 'none' | 'unknown' {
+    if (this.#tool?.readOnly === true || this.#startedMs === undefined) return 'none'
+    return returned ? 'occurred' : 'unknown'
+  }
+}

@@ -1,0 +1,39 @@
+import { NoSession } from '../core/errors.js'
+import { builtin } from '../core/runtime.js'
+import type { AnySession } from '../contract/session-types.js'
+import type { SessionCore } from './core.js'
+
+interface ContextStorage {
+  run<T>(store: SessionCore, callback: () => T): T
+  getStore(): SessionCore | undefined
+}
+
+const hooks = builtin<{ AsyncLocalStorage: new () => ContextStorage }>('async_hooks')
+const storage = hooks === undefined ? undefined : new hooks.AsyncLocalStorage()
+
+/** False where nested sessions cannot be seen, because the runtime has no async context. */
+export const hasAsyncContext: boolean = storage !== undefined
+
+/**
+ * The session whose callback or tool this code was called from. It only ever restricts: a session opened
+ * here is nested in it. No call is authorised by it.
+ */
+export function ambientSession(): SessionCore | undefined {
+  return storage?.getStore()
+}
+
+/** Calls back with `session` as the ambient one. */
+export function runInside<T>(session: SessionCore, callback: () => T): T {
+  return storage === undefined || storage.getStore() === session ? callback() : storage.run(session, callback)
+}
+
+/**
+ * The session this code runs in, for code that cannot be handed one.
+ *
+ * @throws {@link NoSession} (ERR_NO_SESSION) outside a session, and where the runtime has no async context.
+ */
+export function currentSession(): AnySession {
+  const session = storage?.getStore()?.handle
+  if (session === undefined) throw new NoSession()
+  return session
+}

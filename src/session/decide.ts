@@ -1,0 +1,111 @@
+import { type DeniedDecision, deny } from '../contract/decision.js'
+import type { Registry, RegisteredTool } from '../contract/registry.js'
+import type { StandardIssue, StandardResult } from '../contract/standard-schema.js'
+import type { ToolContext } from '../contract/tool.js'
+import type { Issue } from '../core/errors.js'
+import { isThenable } from '../core/guards.js'
+import { type PlainData, snapshot } from '../core/json.js'
+
+/**
+ * A computation that stops at every promise it meets and goes on with what the promise gave. An
+ * asynchronous session awaits it; a synchronous one refuses it by throwing at the same place.
+ */
+export type Steps<T> = Generator<PromiseLike<unknown>, T, unknown>
+
+/** A call that may run: with exactly this input. */
+export interface Permit {
+  readonly allowed: true
+  readonly tool: RegisteredTool
+  readonly input: PlainData
+}
+
+/** A call that may not run, with what the log needs to say of it. */
+export interface Refusal {
+  readonly allowed: false
+  readonly decision: DeniedDecision
+  readonly tool: RegisteredTool | undefined
+  /** The input as far as it was checked. */
+  readonly input: unknown
+  /** True when `input` passed the schema, so that the tool's `redact` may read it. */
+  readonly validated: boolean
+  readonly cause?: unknown
+}
+
+/**
+ * Registered? Valid? Does the predicate say `true`? In this order, with no effect of its own.
+ *
+ * The input is copied and frozen before the schema sees it and again after, and that one object is what the
+ * predicate, the log and the tool receive. Whatever is not a clear yes is a denial by name: unknown,
+ * thrown, rejected, not a boolean.
+ */
+export function* decide(registry: Registry, name: string, rawInput: unknown, context: ToolContext): Steps<Permit | Refusal> {
+  const tool = registry.get(name)
+  if (tool === undefined) return refuse(deny(name, 'not_registered'), undefined, undefined, false)
+
+  const given = snapshot(rawInput)
+  if (!given.ok) return refuse(deny(name, 'invalid_input', [given.issue]), tool, undefined, false)
+
+  let result: unknown
+  try {
+    result = tool.validate(given.value)
+    if (isThenable(result)) result = yield result
+  } catch (cause) {
+    return refuse(deny(name, 'schema_error'), tool, given.value, false, cause)
+  }
+  const checked = readResult(result)
+  if (checked === undefined) return refuse(deny(name, 'schema_error'), tool, given.value, false)
+  if (checked.issues !== undefined) {
+    return refuse(deny(name, 'invalid_input', checked.issues.map(readIssue)), tool, given.value, false)
+  }
+  const input = snapshot(checked.value)
+  if (!input.ok) return refuse(deny(name, 'invalid_input', [input.issue]), tool, given.value, false)
+
+  if (tool.when !== undefined) {
+    let verdict: unknown
+    try {
+      verdict = tool.when(input.value, context)
+      if (isThenable(verdict)) verdict = yield verdict
+    } catch (cause) {
+      return refuse(deny(name, 'predicate_error'), tool, input.value, true, cause)
+    }
+    if (verdict !== true) {
+      return refuse(deny(name, verdict === false ? 'predicate_false' : 'predicate_error'), tool, input.value, true)
+    }
+  }
+  return { allowed: true, tool, input: input.value }
+}
+
+export function refuse(
+  decision: DeniedDecision,
+  tool: RegisteredTool | undefined,
+  input: unknown,
+  validated: boolean,
+  cause?: unknown,
+): Refusal {
+  return { allowed: false, decision, tool, input, validated, ...(cause === undefined ? {} : { cause }) }
+}
+
+/** A schema that answers with anything but a value or a list of issues has not answered. */
+export function readResult(result: unknown): StandardResult<unknown> | undefined {
+  if (typeof result !== 'object' || result === null) return undefined
+  if (Object.hasOwn(result, 'issues') && (result as { issues: unknown }).issues !== undefined) {
+    const { issues } = result as { issues: unknown }
+    return Array.isArray(issues) ? { issues: issues as StandardIssue[] } : undefined
+  }
+  return Object.hasOwn(result, 'value') ? { value: (result as { value: unknown }).value } : undefined
+}
+
+/** One issue of a schema, copied; schemas name the kind of fault in `code`, if they do at all. */
+export function readIssue(issue: StandardIssue): Issue {
+  const { code, message, path = [] } = issue as StandardIssue & { code?: unknown }
+  return Object.freeze({
+    path: Object.freeze(path.map(readStep)),
+    code: typeof code === 'string' ? code : 'invalid',
+    message: String(message),
+  })
+}
+
+function readStep(step: PropertyKey | { readonly key: PropertyKey }): string | number {
+  const key = typeof step === 'object' ? step.key : step
+  return typeof key === 'number' ? key : String(key)
+}

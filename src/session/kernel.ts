@@ -1,0 +1,160 @@
+import { type DeniedDecision, deny } from '../contract/decision.js'
+import type { RegisteredTool } from '../contract/registry.js'
+import type { DispatchRequest } from '../contract/session-types.js'
+import { ToolOutputInvalid, ToolTimeout } from '../core/errors.js'
+import { isThenable } from '../core/guards.js'
+import { CallRecord } from './call-record.js'
+import type { SessionCore } from './core.js'
+import { decide, type Permit, readIssue, readResult, type Refusal, refuse, type Steps } from './decide.js'
+import { CallContext, type LiveCall } from './live-call.js'
+
+/** How a call ended, when it did not end its session. */
+export type CallOutcome =
+  | { readonly kind: 'done'; readonly output: unknown }
+  | { readonly kind: 'denied'; readonly decision: DeniedDecision; readonly cause: unknown }
+  | { readonly kind: 'failed'; readonly reason: 'tool_error' | 'tool_timeout' | 'output_invalid'; readonly error: unknown }
+
+/** What differs between the two kinds of session. */
+export interface Driver {
+  /** Makes the log hold what was written: a promise for it, or `undefined` when it does already. */
+  flush(core: SessionCore): PromiseLike<unknown> | undefined
+}
+
+/**
+ * One tool call, from the question whether it may run to the record of its result: the one sequence of
+ * steps that both kinds of session drive.
+ *
+ * Every exit is a result, a denial by name with its `tool_denied` record, or the error that stopped the
+ * call from outside.
+ */
+export function* callSteps(
+  call: LiveCall,
+  request: DispatchRequest,
+  timeoutMs: number | undefined,
+  driver: Driver,
+): Steps<CallOutcome> {
+  const { core } = call
+  const context = new CallContext(call)
+  const record = new CallRecord(core, call.id, request)
+  call.onAbort = (reason) => record.stopped(reason)
+
+  const decision = yield* decide(core.setup.registry, request.name, request.input, context)
+  throwIfStopped(call)
+  core.assertOpen()
+  if (!decision.allowed) return denied(core, record, decision)
+
+  const refusal = count(core, record, decision)
+  if (refusal !== undefined) return denied(core, record, refusal)
+
+  // Intent before effect: from here on the log says that the tool may have run.
+  record.intent(decision)
+  try {
+    const flushed = driver.flush(core)
+    if (flushed !== undefined) yield flushed
+  } catch (failure) {
+    throwIfStopped(call)
+    throw core.failAudit(failure)
+  }
+
+  const { tool } = decision
+  const limitMs = least(tool.timeoutMs, timeoutMs)
+  if (limitMs !== undefined) call.expireAfter(limitMs, () => new ToolTimeout(tool.name, limitMs))
+  record.started()
+  const outcome = yield* run(call, record, decision, context, limitMs)
+  call.finish()
+  if (outcome.kind === 'done') record.result(true, undefined)
+  else record.result(outcome.returned, outcome)
+  core.throwIfInterrupted()
+  return outcome
+}
+
+type RunOutcome =
+  | Extract<CallOutcome, { kind: 'done' }>
+  | (Extract<CallOutcome, { kind: 'failed' }> & { readonly returned: boolean })
+
+function* run(
+  call: LiveCall,
+  record: CallRecord,
+  { tool, input }: Permit,
+  context: CallContext,
+  limitMs: number | undefined,
+): Steps<RunOutcome> {
+  let pending: PromiseLike<unknown> | undefined
+  let output: unknown
+  try {
+    output = tool.execute(input, context)
+    if (isThenable(output)) {
+      pending = output
+      output = yield output
+    }
+  } catch (error) {
+    if (call.aborted === undefined) return { kind: 'failed', reason: 'tool_error', error, returned: false }
+    if (pending === undefined) record.late(false, { error })
+    else awaitLate(record, pending)
+    throw call.aborted.reason
+  }
+  if (call.aborted !== undefined) {
+    record.late(true, undefined)
+    throw call.aborted.reason
+  }
+  // The tool blocked the event loop past its time: it finished, but not as it was allowed to.
+  if (limitMs !== undefined && record.elapsedMs > limitMs) {
+    return { kind: 'failed', reason: 'tool_timeout', error: new ToolTimeout(tool.name, limitMs), returned: true }
+  }
+  return tool.outputSchema === undefined ? { kind: 'done', output } : yield* checkOutput(call, tool, output)
+}
+
+function* checkOutput(call: LiveCall, tool: RegisteredTool, output: unknown): Steps<RunOutcome> {
+  const invalid = (error: ToolOutputInvalid): RunOutcome => ({ kind: 'failed', reason: 'output_invalid', error, returned: true })
+  try {
+    let result = tool.outputSchema?.['~standard'].validate(output) as unknown
+    if (isThenable(result)) result = yield result
+    const checked = readResult(result)
+    if (checked !== undefined && checked.issues === undefined) return { kind: 'done', output: checked.value }
+    return invalid(new ToolOutputInvalid(tool.name, checked?.issues.map(readIssue) ?? []))
+  } catch (cause) {
+    throwIfStopped(call)
+    return invalid(new ToolOutputInvalid(tool.name, [], { cause }))
+  }
+}
+
+/** Counts the call, or says why it may not run. A limit of the session that is used up kills it. */
+function count(core: SessionCore, record: CallRecord, permit: Permit): Refusal | undefined {
+  const { tool, input } = permit
+  const calls = core.toolCalls?.get(tool.name) ?? 0
+  if (tool.maxCalls !== undefined && calls >= tool.maxCalls) return refuse(deny(tool.name, 'max_calls'), tool, input, true)
+  const breach = core.meter.count('toolCalls')
+  if (breach !== undefined) {
+    record.denied(refuse(deny(tool.name, 'budget_exceeded'), tool, input, true), 'budget_exceeded')
+    throw core.kill(breach)
+  }
+  if (tool.maxCalls !== undefined) {
+    core.toolCalls ??= new Map()
+    core.toolCalls.set(tool.name, calls + 1)
+  }
+  return undefined
+}
+
+/** Records a denial and counts it: an agent that keeps probing is stopped too. */
+function denied(core: SessionCore, record: CallRecord, refusal: Refusal): CallOutcome {
+  const breach = core.meter.count('denials')
+  record.denied(refusal, refusal.decision.reason)
+  if (breach !== undefined) throw core.kill(breach)
+  return { kind: 'denied', decision: refusal.decision, cause: refusal.cause }
+}
+
+function awaitLate(record: CallRecord, pending: PromiseLike<unknown>): void {
+  pending.then(
+    () => record.late(true, undefined),
+    (error: unknown) => record.late(false, { error }),
+  )
+}
+
+function throwIfStopped(call: LiveCall): void {
+  if (call.aborted !== undefined) throw call.aborted.reason
+}
+
+function least(first: number | undefined, second: number | undefined): number | undefined {
+  if (first === undefined) return second
+  return second === undefined ? first : Math.min(first, second)
+}

@@ -1,0 +1,80 @@
+import type { Decision } from '../contract/decision.js'
+import type { DispatchRequest, DispatchResult, SyncSession } from '../contract/session-types.js'
+import type { ToolInput, ToolOutput, ToolSet } from '../contract/tool.js'
+import type { SessionCore } from './core.js'
+import { runInside } from './current.js'
+import { decide, type Steps } from './decide.js'
+import { SessionFace } from './face.js'
+import { callSteps, type CallOutcome, type Driver } from './kernel.js'
+import { CallContext, LiveCall } from './live-call.js'
+import { dispatchResult, outputOf, parseCallOptions, parseRequest, stoppedOutcome } from './outcome.js'
+
+const DRIVER: Driver = {
+  flush: (core) => {
+    core.agent.log.flushSync()
+    return undefined
+  },
+}
+
+/** The synchronous face of a session. */
+export class BlockingSession<Tools extends ToolSet = ToolSet> extends SessionFace implements SyncSession<Tools> {
+  readonly #core: SessionCore
+
+  constructor(core: SessionCore) {
+    super(core)
+    this.#core = core
+  }
+
+  callTool<N extends keyof Tools & string>(
+    name: N,
+    input: ToolInput<Tools[N]>,
+    options?: { readonly timeoutMs?: number },
+  ): ToolOutput<Tools[N]> {
+    return outputOf(this.#call({ name, input }, options)) as ToolOutput<Tools[N]>
+  }
+
+  dispatch(request: DispatchRequest, options?: { readonly timeoutMs?: number }): DispatchResult {
+    const parsed = parseRequest(request)
+    return dispatchResult(parsed.name, this.#call(parsed, options))
+  }
+
+  authorize(name: string, input: unknown): Decision {
+    return this.#run((call) => {
+      const verdict = runThrough(decide(this.#core.setup.registry, name, input, new CallContext(call)))
+      return verdict.allowed ? Object.freeze({ allowed: true, tool: name }) : verdict.decision
+    })
+  }
+
+  #call(request: DispatchRequest, options: { readonly timeoutMs?: number } | undefined): CallOutcome {
+    const { signal, timeoutMs } = parseCallOptions('call options', options)
+    if (signal !== undefined) throw new TypeError('call options: a synchronous call cannot be aborted by a signal')
+    return this.#run((call) => {
+      try {
+        return runThrough(callSteps(call, request, timeoutMs, DRIVER))
+      } catch (error) {
+        return stoppedOutcome(error)
+      }
+    })
+  }
+
+  #run<T>(body: (call: LiveCall) => T): T {
+    this.#core.assertOpen()
+    const call = new LiveCall(this.#core)
+    try {
+      return runInside(this.#core, () => body(call))
+    } finally {
+      call.finish()
+    }
+  }
+}
+
+/** Runs the steps to their end. What would have to be awaited is refused where it stands. */
+function runThrough<T>(steps: Steps<T>): T {
+  let step = steps.next()
+  while (step.done !== true) {
+    // Nobody will wait for it: its failure must not become an unhandled rejection.
+    step.value.then(undefined, () => undefined)
+    step = steps.throw(new TypeError('a promise cannot be awaited in a synchronous session: use agent.session()'))
+  }
+  return step.value
+}

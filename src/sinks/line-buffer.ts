@@ -1,0 +1,44 @@
+import { utf8Length } from '../core/utf8.js'
+
+/** Two of the longest lines fit. */
+const CAPACITY = 128 * 1024
+const LF = 0x0a
+const encoder = new TextEncoder()
+
+/** Lines on their way to a file, encoded where they will be written from. */
+export class LineBuffer {
+  readonly #bytes = new Uint8Array(CAPACITY)
+  #length = 0
+
+  get isEmpty(): boolean {
+    return this.#length === 0
+  }
+
+  /** False when the line does not fit any more. An empty buffer takes every line that a log may hold. */
+  add(line: string): boolean {
+    const free = CAPACITY - this.#length
+    // Three bytes per UTF-16 unit is the most that UTF-8 needs; the exact length matters only near the end.
+    if (line.length * 3 + 1 > free && utf8Length(line) + 1 > free) return false
+    this.#length += encoder.encodeInto(line, this.#bytes.subarray(this.#length)).written
+    this.#bytes[this.#length++] = LF
+    return true
+  }
+
+  /** Everything that was added since the last call. Valid until the next `add`. */
+  take(): Uint8Array {
+    const taken = this.#bytes.subarray(0, this.#length)
+    this.#length = 0
+    return taken
+  }
+}
+
+/** How many whole lines lie in `bytes`, and where they end. */
+export function wholeLines(bytes: Uint8Array): { lines: number; end: number } {
+  let lines = 0
+  let end = 0
+  for (let at = bytes.indexOf(LF); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    lines += 1
+    end = at + 1
+  }
+  return { lines, end }
+}

@@ -1,0 +1,92 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import { expect, test } from 'vitest'
+import { type Sources, violations } from './source-rules.js'
+
+const root = join(import.meta.dirname, '../..')
+const src = join(root, 'src')
+
+interface Manifest {
+  dependencies?: Record<string, string>
+  peerDependencies?: Record<string, string>
+}
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
+const dependencies = Object.keys(manifest.dependencies ?? {})
+const peers = Object.keys(manifest.peerDependencies ?? {})
+
+test('src keeps the rules of the house', () => {
+  const sources: Sources = new Map(
+    readdirSync(src, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((file) => [relative(src, file).split(sep).join('/'), readFileSync(file, 'utf8')]),
+  )
+  expect(sources.size).toBeGreaterThan(10)
+  expect(violations(sources, dependencies, peers)).toEqual([])
+})
+
+/** What a file at `path` with `text` is found to break, next to a file for whatever it imports. */
+function judge(path: string, text: string): string[] {
+  const bystanders = ['core', 'contract', 'audit', 'sinks', 'session', 'adapters', 'cli', 'testing']
+    .map((folder) => `${folder}/other.ts`)
+    .concat('index.ts', 'verify.ts', 'testing.ts')
+  const sources = new Map(bystanders.map((name) => [name, '']))
+  return violations(sources.set(path, text), ['ulid', '@noble/hashes'], ['openai'])
+}
+
+test.each([
+  ['core/a.ts', "import { x } from '../contract/other.js'", 'core may not import contract'],
+  ['contract/a.ts', "import type { X } from '../audit/other.js'", 'contract may not import audit'],
+  ['audit/a.ts', "export { x } from '../sinks/other.js'", 'audit may not import sinks'],
+  ['sinks/a.ts', "import '../session/other.js'", 'sinks may not import session'],
+  ['sinks/deep/a.ts', "import '../../contract/other.js'", 'sinks may not import contract'],
+  ['session/a.ts', "export type X = import('../sinks/other.js').X", 'session may not import sinks'],
+  ['adapters/a.ts', "import '../session/other.js'", 'adapters may not import session'],
+  ['testing/a.ts', "import '../session/other.js'", 'testing may not import session'],
+  ['cli/a.ts', "import '../index.js'", 'cli may not import index.ts'],
+  ['verify.ts', "export { x } from './sinks/other.js'", 'verify.ts may not import sinks'],
+  ['index.ts', "export { x } from './adapters/other.js'", 'index.ts may not import adapters'],
+  ['testing.ts', "export { x } from './session/other.js'", 'testing.ts may not import session'],
+  ['session/a.ts', "import '../index.js'", 'session may not import index.ts'],
+  ['plugins/a.ts', '', 'no known folder'],
+  ['core/a.ts', "import { x } from './missing.js'", 'no file of src'],
+  ['core/a.ts', "import { x } from './a.js'", 'a cycle'],
+  ['sinks/a.ts', "import { open } from 'node:fs'", 'only cli imports node:fs'],
+  ['sinks/a.ts', "await import('node:fs')", 'only cli imports node:fs'],
+  ['sinks/a.ts', 'await import(name)', 'not a literal'],
+  ['core/a.ts', "import * as z from 'zod/mini'", 'zod is not a dependency'],
+  ['core/a.ts', "import OpenAI from 'openai'", 'openai is not a dependency'],
+  ['core/a.ts', 'export enum Colour {}', 'an enum'],
+  ['core/a.ts', 'export default 1', 'a default export'],
+  ['core/a.ts', 'export default class {}', 'a default export'],
+  ['core/a.ts', 'const a = 1; export { a as default }', 'a default export'],
+  ['core/a.ts', "throw new Error('x')", 'throw new Error()'],
+  ['core/fooBar.ts', '', 'not kebab-case'],
+  ['core/utils.ts', '', 'says nothing'],
+  ['core/helpers/a.ts', '', 'says nothing'],
+])('%s: %s', (path, text, complaint) => {
+  expect(judge(path, text)).toEqual([expect.stringContaining(complaint)])
+})
+
+test('a file of more than 260 lines is too long', () => {
+  expect(judge('core/a.ts', '//\n'.repeat(260))).toEqual([])
+  expect(judge('core/a.ts', '//\n'.repeat(261))).toEqual(['core/a.ts: has 261 lines, more than 260'])
+})
+
+test('a cycle through several files is found once', () => {
+  const sources = new Map([
+    ['core/a.ts', "import './b.js'"],
+    ['core/b.ts', "import './c.js'"],
+    ['core/c.ts', "import type { A } from './b.js'"],
+  ])
+  expect(violations(sources, [], [])).toEqual(['core/b.ts → core/c.ts → core/b.ts: a cycle'])
+})
+
+test.each([
+  ['cli/a.ts', "import { readFileSync } from 'node:fs'; import { verify } from '../verify.js'"],
+  ['adapters/a.ts', "import { Agent } from '../index.js'; import type OpenAI from 'openai/resources'"],
+  ['core/a.ts', "import { sha256 } from '@noble/hashes/sha2.js'; type Fs = typeof import('node:fs')"],
+  ['core/a.ts', 'switch (1) { default: throw new TypeError() } // throw new Error('],
+])('nothing is wrong with %s: %s', (path, text) => {
+  expect(judge(path, text)).toEqual([])
+})

@@ -1,0 +1,27 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (file: string): string => fileURLToPath(new URL(`./src/${file}`, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^writ$/, replacement: source('index.ts') },
+      { find: /^writ\/verify$/, replacement: source('verify.ts') },
+      { find: /^writ\/testing$/, replacement: source('testing.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Checked by the compiler (`npm run types`), not run.
+    exclude: ['test/types/**'],
+    testTimeout: 20_000,
+    pool: 'forks',
+    // Tests that measure heap growth collect garbage themselves.
+    execArgv: ['--expose-gc'],
+    coverage: {
+      include: ['src/**'],
+      reporter: ['text', 'html'],
+    },
+  },
+})
