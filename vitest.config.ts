@@ -17,6 +17,7 @@ export default defineConfig({
     exclude: ['test/types/**'],
     testTimeout: 20_000,
     pool: 'forks',
+    maxWorkers: '100%',
     // Tests that measure heap growth collect garbage themselves.
     execArgv: ['--expose-gc'],
     coverage: {

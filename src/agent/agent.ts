@@ -48,7 +48,6 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   readonly #limits: Limits
   readonly #registry: Registry
   readonly #setup: AgentSetup
-  readonly #sessions = new Set<SessionCore>()
   #closing: Promise<void> | undefined
 
   /**
@@ -71,7 +70,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     const prices = Prices.from('prices', given.prices)
     const clock = given.clock === undefined ? systemClock : parseClock(given.clock)
     const log = AuditLog.of(parseSink('audit', given.audit), clock)
-    this.#setup = Object.freeze({ identity: this.identity, log, prices, clock })
+    this.#setup = Object.freeze({ identity: this.identity, log, prices, clock, sessions: new Set<SessionCore>() })
   }
 
   /**
@@ -177,10 +176,12 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   open(userId: string, options: SessionOptions<keyof Tools & string> = {}): Session<Tools> {
     const core = this.#open('open', userId, options)
     const session = new AsyncSession<Tools>(core)
-    core.onInterrupt = () => {
+    const close = (): void => {
       // The log keeps its failure for the next caller; nobody is waiting for this one.
       session.close().catch(() => undefined)
     }
+    core.onInterrupt = close
+    core.onDrained = close
     return session
   }
 
@@ -208,8 +209,8 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   }
 
   async #close(): Promise<void> {
-    const { log } = this.#setup
-    for (const core of [...this.#sessions]) {
+    const { log, sessions } = this.#setup
+    for (const core of [...sessions]) {
       core.cancel(new SessionClosed(core.id))
       try {
         core.end('failed')
@@ -232,8 +233,6 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     signal?.throwIfAborted()
     const core = new SessionCore(this.#setup, { user, task, limits, registry, parent: ambientSession() })
     if (signal !== undefined) core.follow(signal)
-    this.#sessions.add(core)
-    core.onEnd = () => this.#sessions.delete(core)
     return core
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js'
 import { AuditUnavailable, WritError } from '../core/errors.js'
+import { isThenable } from '../core/guards.js'
 import { newId } from '../core/ids.js'
 import { encodeJson, omitted, quote } from '../core/json-text.js'
 import { utf8Length } from '../core/utf8.js'
@@ -27,6 +28,7 @@ export class AuditLog {
   readonly #primary: AuditSink
   readonly #sides: readonly SideSink[]
   readonly #logMember: string
+  readonly #head: ChainHead | undefined
   #users = 0
   #seq: number
   #prevHash: string
@@ -42,9 +44,12 @@ export class AuditLog {
    * @throws what the primary sink throws when it cannot be opened.
    */
   static of(sink: AuditSink | CompositeSink, clock: Clock): AuditLog {
-    const open = AuditLog.#open.get(sink)
-    const log = open ?? new AuditLog(sink, clock)
-    if (open === undefined) AuditLog.#open.set(sink, log)
+    let log = AuditLog.#open.get(sink)
+    if (log === undefined) {
+      log = new AuditLog(sink, clock)
+      log.#announce()
+      AuditLog.#open.set(sink, log)
+    }
     log.#users += 1
     return log
   }
@@ -61,8 +66,8 @@ export class AuditLog {
     this.#logMember = `"log_id":${quote(logId)},`
     this.#seq = head?.size ?? 0
     this.#prevHash = head?.hash ?? GENESIS
+    this.#head = head
     this.#sides = all.filter((other) => other !== primary).map((other) => new SideSink(other, clock, head))
-    this.#announce(head)
   }
 
   /** Why nothing can be recorded any more, if so. */
@@ -94,15 +99,16 @@ export class AuditLog {
    */
   flush(): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    let pending: Promise<void> | undefined
     try {
-      pending = this.#primary.flush()
+      const pending = this.#primary.flush()
+      if (pending === undefined) return undefined
+      if (!isThenable(pending)) throw new TypeError(`sink ${this.#primary.name}: flush must return a promise or undefined`)
+      return Promise.resolve(pending).catch((cause: unknown) => {
+        throw this.#fail(messageOf(cause), cause)
+      })
     } catch (cause) {
       return Promise.reject(this.#fail(messageOf(cause), cause))
     }
-    return pending?.catch((cause: unknown) => {
-      throw this.#fail(messageOf(cause), cause)
-    })
   }
 
   /** As {@link flush}, at once. @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE). */
@@ -150,11 +156,16 @@ export class AuditLog {
     if (failure !== undefined) throw failure
   }
 
-  #announce(head: ChainHead | undefined): void {
-    if (head?.recovered !== undefined) {
-      this.#write('log_recovered', encodeJson(head.recovered), '', '')
+  /** The records that open the log. Without them it is not open, and its sinks are given up again. */
+  #announce(): void {
+    const recovered = this.#head?.recovered
+    try {
+      if (recovered !== undefined) this.#write('log_recovered', encodeJson(recovered), '', '')
+      this.#write('log_open', encodeJson({ writer: 'writ', version: VERSION, ...describeHost() }), '', '')
+    } catch (failure) {
+      for (const sink of [this.#primary, ...this.#sides]) sink.close().catch(() => undefined)
+      throw failure
     }
-    this.#write('log_open', encodeJson({ writer: 'writ', version: VERSION, ...describeHost() }), '', '')
   }
 
   #write(event: EventName, payload: string, session: string, budget: string): void {
@@ -176,7 +187,9 @@ export class AuditLog {
       record = form(shrink(payload))
     }
     try {
-      this.#primary.append(record)
+      const returned: unknown = this.#primary.append(record)
+      // An async method satisfies the type; nobody would ever hear of its failure.
+      if (isThenable(returned)) throw new TypeError(`sink ${this.#primary.name}: append must be synchronous`)
     } catch (cause) {
       throw this.#fail(messageOf(cause), cause)
     }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js'
+import { isThenable } from '../core/guards.js'
 import type { AuditSink, ChainHead, SealedRecord } from './sink.js'
 
 /** What a sink other than the primary has lost since the last report. */
@@ -42,7 +43,8 @@ export class SideSink {
       return
     }
     try {
-      this.#sink.append(record)
+      const returned: unknown = this.#sink.append(record)
+      if (isThenable(returned)) returned.then(undefined, () => this.#drop(1))
     } catch {
       this.#drop(1)
     }

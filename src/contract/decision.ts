@@ -26,13 +26,17 @@ const EXPLANATIONS: { readonly [R in DenialReason]: string } = {
   audit_unavailable: 'the call could not be recorded',
 }
 
+/** A name that a model made up can have any length. */
+const MAX_SHOWN = 128
+
 /** A denial by name, in words that can be shown to a model: no value of the input is in them. */
 export function deny(tool: string, reason: DenialReason, issues?: readonly Issue[]): DeniedDecision {
-  const message = `tool ${tool} was not run: ${EXPLANATIONS[reason]}`
+  const shown = tool.slice(0, MAX_SHOWN)
+  const message = `tool ${shown} was not run: ${EXPLANATIONS[reason]}`
   return Object.freeze(
     issues === undefined
-      ? { allowed: false, tool, reason, message }
-      : { allowed: false, tool, reason, message, issues: Object.freeze(issues) },
+      ? { allowed: false, tool: shown, reason, message }
+      : { allowed: false, tool: shown, reason, message, issues: Object.freeze(issues) },
   )
 }
 

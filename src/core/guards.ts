@@ -1,6 +1,6 @@
 import { describe } from './errors.js'
 
-const { getPrototypeOf, hasOwn } = Object
+const { getPrototypeOf } = Object
 const { ownKeys } = Reflect
 const { isArray } = Array
 
@@ -38,7 +38,8 @@ export function readOptions<K extends string>(
     if (typeof key === 'symbol' || !known.includes(key as K)) {
       throw new TypeError(`${label}: unknown option ${String(key)}; known options are ${known.join(', ')}`)
     }
-    if (hasOwn(value, key) && value[key] !== undefined) options[key as K] = value[key]
+    const member = value[key]
+    if (member !== undefined) options[key as K] = member
   }
   return options
 }

@@ -1,6 +1,6 @@
 import type { Issue } from './errors.js'
 
-const { create, freeze, getPrototypeOf, keys, getOwnPropertySymbols } = Object
+const { create, freeze, getPrototypeOf, keys } = Object
 const { isArray } = Array
 const { isFinite } = Number
 
@@ -28,6 +28,13 @@ const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor',
 /** Stands for text that should have been JSON and is not; its snapshot says so. */
 export const NOT_JSON: unique symbol = Symbol('not JSON')
 
+/**
+ * Makes the objects of a copy. Their prototype is empty, frozen and the end of its chain, so they inherit
+ * nothing, like `Object.create(null)`, but stay in the engine's fast representation: a fifth of the time.
+ */
+const Bare = function Bare() {} as unknown as new () => Record<string, PlainData>
+Bare.prototype = freeze(create(null))
+
 const FAULT: unique symbol = Symbol('fault')
 
 interface Walk {
@@ -42,8 +49,8 @@ interface Walk {
  * runs.
  *
  * Every member is read exactly once: a getter or a proxy answers that one time and is then out of reach.
- * Objects of the copy have no prototype, so neither `toJSON` nor anything else can be put under them by
- * polluting `Object.prototype`.
+ * Objects of the copy inherit nothing, so neither `toJSON` nor anything else can be put under them by
+ * polluting `Object.prototype`. Like JSON, a copy has no symbol keys and no hidden members.
  *
  * Never throws: what is no plain data (functions, symbols, class instances, dates, maps, buffers,
  * non-finite numbers, cycles, more than {@link MAX_DEPTH} levels, the keys `__proto__`, `constructor` and
@@ -106,11 +113,10 @@ function copyObject(source: object, depth: number, walk: Walk): PlainData | type
   if (prototype !== null && getPrototypeOf(prototype) !== null) {
     return fault(walk, 'not_plain_data', 'an instance of a class')
   }
-  if (getOwnPropertySymbols(source).length > 0) return fault(walk, 'not_plain_data', 'a symbol as a key')
   const names = keys(source)
   walk.nodes += names.length
   if (walk.nodes > MAX_NODES) return fault(walk, 'too_large', `more than ${MAX_NODES} members`)
-  const target: Record<string, PlainData> = create(null)
+  const target = new Bare()
   for (let index = 0; index < names.length; index++) {
     const name = names[index] as string
     const copied = FORBIDDEN_KEYS.has(name)

@@ -19,6 +19,8 @@ export interface AgentSetup {
   readonly log: AuditLog
   readonly prices: Prices
   readonly clock: Clock
+  /** Its sessions that have not ended. */
+  readonly sessions: Set<SessionCore>
 }
 
 /** What one session is opened with. */
@@ -30,10 +32,17 @@ export interface SessionSetup {
   readonly parent: SessionCore | undefined
 }
 
-/** Something in flight that the end of its session has to stop. */
-export interface Live {
+/**
+ * Something in flight that the end of its session has to stop. A session keeps them in a list that runs
+ * through them, because every call enters and leaves it.
+ */
+export abstract class Live {
+  /** The neighbours in the list of the session; the core alone touches them. */
+  before: Live | undefined
+  after: Live | undefined
+  entered = false
   /** Called at most once, and MUST NOT throw. */
-  abort(reason: unknown): void
+  abstract abort(reason: unknown): void
 }
 
 export type Outcome = 'completed' | 'failed' | 'killed' | 'cancelled'
@@ -58,8 +67,8 @@ export class SessionCore {
   handle: AnySession | undefined
   /** Called when what is under way has to stop, with the reason. */
   onInterrupt: ((reason: unknown) => void) | undefined
-  /** Called once when the session ends. */
-  onEnd: (() => void) | undefined
+  /** Called when the session was killed and nothing that it had permitted is under way any more. */
+  onDrained: (() => void) | undefined
   /** Calls of each tool that has a `maxCalls`. */
   toolCalls: Map<string, number> | undefined
   state: AnySession['state'] = 'open'
@@ -67,7 +76,8 @@ export class SessionCore {
   #endedBy: { readonly error: unknown } | undefined
   #endedMs: number | undefined
   #deadline: Deadline | undefined
-  #live: Set<Live> | undefined
+  /** The most recent of what is in flight. */
+  #live: Live | undefined
   #children: Set<SessionCore> | undefined
   #controller: AbortController | undefined
   #interrupt: { readonly reason: unknown } | undefined
@@ -97,12 +107,13 @@ export class SessionCore {
     this.openedMs = agent.clock.monotonicMs()
     this.emit('session_start', payloads.sessionStart(this))
     if (setup.limits.wallMs !== Number.POSITIVE_INFINITY) {
-      this.#deadline = new Deadline(agent.clock, this.openedMs + setup.limits.wallMs, () => this.#dieOfTime())
+      this.#deadline = new Deadline(agent.clock, this.openedMs + setup.limits.wallMs, this)
     }
     if (parent !== undefined) {
       parent.#children ??= new Set()
       parent.#children.add(this)
     }
+    agent.sessions.add(this)
   }
 
   get principal(): string {
@@ -201,9 +212,11 @@ export class SessionCore {
 
   /** Ends the session because its caller no longer wants it. */
   cancel(reason: unknown): void {
-    if (this.#terminal !== undefined || this.state !== 'open') return
-    this.#terminal = { error: reason }
-    this.state = 'cancelled'
+    if (this.state === 'closed') return
+    if (this.#terminal === undefined) {
+      this.#terminal = { error: reason }
+      this.state = 'cancelled'
+    }
     this.#stop(reason)
   }
 
@@ -216,13 +229,13 @@ export class SessionCore {
     const result: Outcome = this.state === 'killed' || this.state === 'cancelled' ? this.state : outcome
     this.#endedMs = this.#nowMs()
     this.state = 'closed'
-    if ((this.#live?.size ?? 0) > 0 || this.#children !== undefined) this.#stopAll(this.#refusal())
+    if (this.#live !== undefined || this.#children !== undefined) this.#stopAll(this.#refusal())
     if (this.#controller?.signal.aborted === false) this.#controller.abort(this.#refusal())
     this.#deadline?.clear()
     this.#caller?.signal.removeEventListener('abort', this.#caller.listener)
     const { parent } = this.setup
     if (parent !== undefined) parent.#children?.delete(this)
-    this.onEnd?.()
+    this.agent.sessions.delete(this)
     this.emit('session_end', payloads.sessionEnd(this, result, reason))
   }
 
@@ -251,12 +264,22 @@ export class SessionCore {
   }
 
   enter(live: Live): void {
-    this.#live ??= new Set()
-    this.#live.add(live)
+    live.entered = true
+    live.before = this.#live
+    if (this.#live !== undefined) this.#live.after = live
+    this.#live = live
   }
 
   leave(live: Live): void {
-    this.#live?.delete(live)
+    if (!live.entered) return
+    live.entered = false
+    const { before, after } = live
+    if (after === undefined) this.#live = before
+    else after.before = before
+    if (before !== undefined) before.after = after
+    live.before = undefined
+    live.after = undefined
+    if (this.state === 'killed') this.#drain()
   }
 
   usage(): Usage {
@@ -298,10 +321,11 @@ export class SessionCore {
 
   /** A timer cannot fire while the event loop is blocked, so every call looks at the clock as well. */
   checkTime(): void {
-    if (this.#deadline !== undefined && this.state === 'open' && this.#deadline.hasPassed()) this.#dieOfTime()
+    if (this.#deadline !== undefined && this.state === 'open' && this.#deadline.hasPassed()) this.onDeadline()
   }
 
-  #dieOfTime(): void {
+  /** The time is up. */
+  onDeadline(): void {
     if (this.state === 'closed') return
     this.#die({ meter: this.meter, limit: 'wallMs', used: this.#wallMs(), max: this.setup.limits.wallMs }, this)
   }
@@ -316,8 +340,17 @@ export class SessionCore {
     }
     this.note('budget_exceeded', payloads.budgetExceeded(error, source === this ? undefined : source))
     if (INTERRUPTING.has(limit)) this.#stop(error)
+    else this.#drain()
     const terminal = this.#terminal?.error
     return terminal instanceof BudgetExceeded ? terminal : error
+  }
+
+  /** What has just left still has its result to record: look again after that. */
+  #drain(): void {
+    if (this.onDrained === undefined || this.#live !== undefined) return
+    queueMicrotask(() => {
+      if (this.state === 'killed' && this.#live === undefined) this.onDrained?.()
+    })
   }
 
   /** Aborts the signal and everything in flight, here and below, and tells the owner. Only once. */
@@ -331,11 +364,10 @@ export class SessionCore {
   }
 
   #stopAll(reason: unknown): void {
-    const live = this.#live
-    this.#live = undefined
-    if (live !== undefined) {
-      this.#stopped += live.size
-      for (const each of live) each.abort(reason)
+    for (let live = this.#live; live !== undefined; live = this.#live) {
+      this.leave(live)
+      this.#stopped += 1
+      live.abort(reason)
     }
     const children = this.#children
     this.#children = undefined

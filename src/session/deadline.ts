@@ -8,13 +8,13 @@ import { type Clock, MAX_TIMER_MS, type TimerHandle } from '../core/clock.js'
 export class Deadline {
   readonly #clock: Clock
   readonly #atMs: number
-  readonly #onPass: () => void
+  readonly #owner: { onDeadline(): void }
   #timer: TimerHandle
 
-  constructor(clock: Clock, atMs: number, onPass: () => void) {
+  constructor(clock: Clock, atMs: number, owner: { onDeadline(): void }) {
     this.#clock = clock
     this.#atMs = atMs
-    this.#onPass = onPass
+    this.#owner = owner
     this.#arm()
   }
 
@@ -31,7 +31,7 @@ export class Deadline {
     const leftMs = Math.max(0, this.#atMs - this.#clock.monotonicMs())
     this.#timer = this.#clock.setTimer(
       () => {
-        if (this.hasPassed()) this.#onPass()
+        if (this.hasPassed()) this.#owner.onDeadline()
         else this.#arm()
       },
       Math.min(Math.ceil(leftMs), MAX_TIMER_MS),

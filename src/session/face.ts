@@ -52,6 +52,6 @@ export abstract class SessionFace implements AnySession {
   reserve(request: LlmRequest): Reservation<LlmUsage>
   reserve(request: ReserveRequest): Reservation<Spent>
   reserve(request: LlmRequest | ReserveRequest): Reservation<LlmUsage> | Reservation<Spent> {
-    return 'model' in request ? reserveLlm(this.#core, request) : reserveAmounts(this.#core, request)
+    return 'model' in request ? reserveLlm(this.#core, request).handOut() : reserveAmounts(this.#core, request)
   }
 }

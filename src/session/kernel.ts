@@ -1,7 +1,7 @@
-import { type DeniedDecision, deny } from '../contract/decision.js'
+import { type Decision, type DeniedDecision, deny } from '../contract/decision.js'
 import type { RegisteredTool } from '../contract/registry.js'
 import type { DispatchRequest } from '../contract/session-types.js'
-import { ToolOutputInvalid, ToolTimeout } from '../core/errors.js'
+import { describe, ToolOutputInvalid, ToolTimeout } from '../core/errors.js'
 import { isThenable } from '../core/guards.js'
 import { CallRecord } from './call-record.js'
 import type { SessionCore } from './core.js'
@@ -34,9 +34,14 @@ export function* callSteps(
   driver: Driver,
 ): Steps<CallOutcome> {
   const { core } = call
+  if (typeof request.name !== 'string') throw new TypeError(`tool name: expected a string, got ${describe(request.name)}`)
   const context = new CallContext(call)
   const record = new CallRecord(core, call.id, request)
   call.onAbort = (reason) => record.stopped(reason)
+  if (call.aborted !== undefined) {
+    record.stopped(call.aborted.reason)
+    throw call.aborted.reason
+  }
 
   const decision = yield* decide(core.setup.registry, request.name, request.input, context)
   throwIfStopped(call)
@@ -66,6 +71,13 @@ export function* callSteps(
   else record.result(outcome.returned, outcome)
   core.throwIfInterrupted()
   return outcome
+}
+
+/** The decision without the call: nothing is charged, recorded or run. */
+export function* authorizeSteps(call: LiveCall, name: string, input: unknown): Steps<Decision> {
+  const verdict = yield* decide(call.core.setup.registry, name, input, new CallContext(call))
+  throwIfStopped(call)
+  return verdict.allowed ? Object.freeze({ allowed: true, tool: name }) : verdict.decision
 }
 
 type RunOutcome =

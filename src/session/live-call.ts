@@ -1,10 +1,11 @@
 import type { AnySession } from '../contract/session-types.js'
 import type { ToolContext } from '../contract/tool.js'
-import { type TimerHandle } from '../core/clock.js'
+import type { TimerHandle } from '../core/clock.js'
 import { NoSession } from '../core/errors.js'
-import type { Live, SessionCore } from './core.js'
+import { Live, type SessionCore } from './core.js'
+import type { Steps } from './decide.js'
 
-/** What became of a call that was stopped. */
+/** Why a call was stopped. */
 export interface Abortion {
   readonly reason: unknown
 }
@@ -15,7 +16,7 @@ export interface Abortion {
  * Nothing is attached to a signal or a promise that outlives the call, so a session that makes a hundred
  * thousand calls holds no more at the end than at the beginning.
  */
-export class LiveCall implements Live {
+export class LiveCall extends Live {
   readonly core: SessionCore
   readonly id: string
   /** Called once when the call is stopped, before anybody waiting for it is told. */
@@ -23,12 +24,14 @@ export class LiveCall implements Live {
   /** What the caller holds; marked as handled when the session stops the call, because the caller may be gone. */
   promise: Promise<unknown> | undefined
   #aborted: Abortion | undefined
-  #reject: ((reason: unknown) => void) | undefined
+  /** Set while the call waits for a promise: goes on with the reason instead. */
+  #interrupt: ((reason: unknown) => void) | undefined
   #controller: AbortController | undefined
   #timer: { readonly handle: TimerHandle } | undefined
   #caller: { readonly signal: AbortSignal; readonly listener: () => void } | undefined
 
   constructor(core: SessionCore) {
+    super()
     this.core = core
     this.id = core.nextCallId()
     core.enter(this)
@@ -62,22 +65,55 @@ export class LiveCall implements Live {
     this.#timer = { handle: clock.setTimer(() => this.abort(reason()), delayMs, false) }
   }
 
-  /** Waits for `promise`, but no longer than the call may live; then it rejects with the reason. */
-  until(promise: PromiseLike<unknown>): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#reject = reject
-      promise.then(resolve, reject)
-      if (this.#aborted !== undefined) reject(this.#aborted.reason)
-    })
+  /**
+   * Runs steps to their end, waiting for what they yield, but no longer than the call may live: then they
+   * go on with the reason thrown into them, and what they were waiting for is left alone.
+   */
+  drive<T>(steps: Steps<T>, resolve: (value: T) => void, reject: (reason: unknown) => void): void {
+    // A promise answers only for the turn in which it was yielded: a thenable may answer twice or too late.
+    let turn = 0
+    const advance = (value: unknown, failed: boolean): void => {
+      this.#interrupt = undefined
+      const current = ++turn
+      let step: IteratorResult<PromiseLike<unknown>, T>
+      try {
+        step = failed ? steps.throw(value) : steps.next(value)
+      } catch (error) {
+        this.finish()
+        reject(error)
+        return
+      }
+      if (step.done === true) {
+        this.finish()
+        resolve(step.value)
+        return
+      }
+      this.#interrupt = interrupt
+      try {
+        step.value.then(
+          (result) => {
+            if (turn === current) advance(result, false)
+          },
+          (error: unknown) => {
+            if (turn === current) advance(error, true)
+          },
+        )
+      } catch (error) {
+        if (turn === current) advance(error, true)
+      }
+      if (this.#aborted !== undefined && turn === current) advance(this.#aborted.reason, true)
+    }
+    const interrupt = (reason: unknown): void => advance(reason, true)
+    advance(undefined, false)
   }
 
-  abort(reason: unknown): void {
+  override abort(reason: unknown): void {
     if (this.#aborted !== undefined) return
     this.#aborted = { reason }
     this.finish()
     this.promise?.catch(() => undefined)
     this.onAbort?.(reason)
-    this.#reject?.(reason)
+    this.#interrupt?.(reason)
     this.#controller?.abort(reason)
   }
 

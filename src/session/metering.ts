@@ -3,14 +3,25 @@ import { type Held, type Hold, NOTHING } from '../contract/meter.js'
 import type { LlmRequest, Reservation, ReserveRequest, Spent } from '../contract/session-types.js'
 import { type LlmUsage, type ParsedUsage, parseUsage, readTokens, readUsd } from '../contract/usage.js'
 import { BudgetReserved, UnpricedModel, UsageInvalid } from '../core/errors.js'
-import { readFunction, readOptions, readText } from '../core/guards.js'
+import { isThenable, readFunction, readOptions, readText } from '../core/guards.js'
 import { fromNanoUsd, type NanoUsd } from '../core/money.js'
-import type { Live, SessionCore } from './core.js'
+import { Live, type SessionCore } from './core.js'
+import type { Steps } from './decide.js'
+import type { LiveCall } from './live-call.js'
 import * as payloads from './payloads.js'
 
-/** Charges and records a model call that has happened. */
+/**
+ * Charges and records a model call that has happened: in a dead session as well, because the money is
+ * spent, and then the session refuses the call as it refuses every other.
+ */
 export function recordLlm(core: SessionCore, reported: LlmUsage): void {
-  core.assertOpen()
+  try {
+    core.assertOpen()
+  } catch (refusal) {
+    core.meter.count('llmCalls')
+    settleLlm(core, NOTHING, undefined, () => reported, 'observed', true)
+    throw refusal
+  }
   const breach = core.meter.count('llmCalls')
   // The call has happened: what it used is charged and recorded even where it was one too many.
   const failure = settleLlm(core, NOTHING, undefined, () => reported, 'observed')
@@ -33,23 +44,55 @@ export function reserveLlm(core: SessionCore, request: LlmRequest): LlmReservati
   return new LlmReservation(core, hold, model)
 }
 
+/** One model call: hold, run, charge what `usageOf` reads from the reply. */
+export function* llmSteps<Reply>(
+  call: LiveCall,
+  request: LlmRequest,
+  run: (signal: AbortSignal) => Promise<Reply> | Reply,
+  usageOf: (reply: Reply) => LlmUsage,
+): Steps<Reply> {
+  readFunction('callLlm: run', run)
+  readFunction('callLlm: usageOf', usageOf)
+  const { core } = call
+  const reservation = reserveLlm(core, request)
+  let reply: Reply
+  try {
+    const running = run(call.signal)
+    reply = isThenable(running) ? ((yield running) as Reply) : (running as Reply)
+  } catch (error) {
+    const { usageOfError } = request
+    if (call.aborted !== undefined || usageOfError === undefined) reservation.abort(error)
+    else reservation.settleWith(() => usageOfError(error))
+    throw error
+  }
+  reservation.settleWith(() => usageOf(reply))
+  core.throwIfInterrupted()
+  return reply
+}
+
 /** Holds plain amounts. */
 export function reserveAmounts(core: SessionCore, request: ReserveRequest): Reservation<Spent> {
   core.assertOpen()
   const { usd, tokens } = parseAmounts('reserve', request)
-  return new AmountReservation(core, takeHold(core, usd, tokens))
+  return new AmountReservation(core, takeHold(core, usd, tokens)).handOut()
 }
 
 /** A hold that is settled exactly once: by its owner, or in full when the session has to stop. */
-abstract class OpenReservation<Actual> implements Reservation<Actual>, Live {
+abstract class OpenReservation<Actual> extends Live implements Reservation<Actual> {
   protected readonly core: SessionCore
   protected readonly hold: Hold
   #settled = false
 
   constructor(core: SessionCore, hold: Hold) {
+    super()
     this.core = core
     this.hold = hold
-    core.enter(this)
+  }
+
+  /** Lets the end of the session settle the hold, for one that is handed out. */
+  handOut(): this {
+    this.core.enter(this)
+    return this
   }
 
   settle(actual: Actual): void {
@@ -63,7 +106,7 @@ abstract class OpenReservation<Actual> implements Reservation<Actual>, Live {
   }
 
   /** Nobody can say any more what was spent: all that was held. */
-  abort(reason: unknown): void {
+  override abort(reason: unknown): void {
     if (this.#close()) this.chargeHold(reason)
   }
 
@@ -134,6 +177,7 @@ export class LlmReservation extends OpenReservation<LlmUsage> {
         pricedBy: 'reservation',
         metering: 'estimated',
         enforcement: 'enforced',
+        late: false,
         error: reason,
       }),
     )
@@ -154,6 +198,7 @@ function settleLlm(
   model: string | undefined,
   read: () => LlmUsage,
   enforcement: 'enforced' | 'observed',
+  late = false,
 ): Failure | undefined {
   let usage: ParsedUsage | undefined
   let refused: unknown
@@ -171,6 +216,7 @@ function settleLlm(
     pricedBy: cost.by,
     metering: refused === undefined ? 'reported' : hold === NOTHING ? 'refused' : 'estimated',
     enforcement,
+    late,
     ...(refused === undefined ? {} : { error: refused }),
   })
   try {

@@ -159,6 +159,8 @@ export interface Charge {
   /** `reported`: by the provider. `estimated`: what was held, because nobody said. `refused`: the report could not be charged. */
   readonly metering: 'reported' | 'estimated' | 'refused'
   readonly enforcement: 'enforced' | 'observed'
+  /** True for a call reported to a session that was dead already. */
+  readonly late: boolean
   readonly error?: unknown
 }
 
@@ -170,7 +172,8 @@ export function llmCall(model: string, usage: ParsedUsage | undefined, tokens: n
   const cost = charge.costUsd === undefined ? 'null' : formatUsd(charge.costUsd)
   const latency = usage?.latencyMs === undefined ? '' : `,"latency_ms":${Math.round(usage.latencyMs * 1000) / 1000}`
   const error = charge.error === undefined ? '' : `,"error":${errorText(charge.error)}`
-  return `{"model":${quote(model)},${counts},"cost_usd":${cost},"priced_by":${quote(charge.pricedBy)},"metering":"${charge.metering}"${latency}${error},"enforcement":"${charge.enforcement}"}`
+  const late = charge.late ? ',"late":true' : ''
+  return `{"model":${quote(model)},${counts},"cost_usd":${cost},"priced_by":${quote(charge.pricedBy)},"metering":"${charge.metering}"${latency}${error}${late},"enforcement":"${charge.enforcement}"}`
 }
 
 export function charge(usd: NanoUsd, tokens: number, metering: 'reported' | 'estimated'): string {

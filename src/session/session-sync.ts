@@ -3,10 +3,10 @@ import type { DispatchRequest, DispatchResult, SyncSession } from '../contract/s
 import type { ToolInput, ToolOutput, ToolSet } from '../contract/tool.js'
 import type { SessionCore } from './core.js'
 import { runInside } from './current.js'
-import { decide, type Steps } from './decide.js'
+import type { Steps } from './decide.js'
 import { SessionFace } from './face.js'
-import { callSteps, type CallOutcome, type Driver } from './kernel.js'
-import { CallContext, LiveCall } from './live-call.js'
+import { authorizeSteps, type CallOutcome, callSteps, type Driver } from './kernel.js'
+import { LiveCall } from './live-call.js'
 import { dispatchResult, outputOf, parseCallOptions, parseRequest, stoppedOutcome } from './outcome.js'
 
 const DRIVER: Driver = {
@@ -39,10 +39,7 @@ export class BlockingSession<Tools extends ToolSet = ToolSet> extends SessionFac
   }
 
   authorize(name: string, input: unknown): Decision {
-    return this.#run((call) => {
-      const verdict = runThrough(decide(this.#core.setup.registry, name, input, new CallContext(call)))
-      return verdict.allowed ? Object.freeze({ allowed: true, tool: name }) : verdict.decision
-    })
+    return this.#run((call) => runThrough(authorizeSteps(call, name, input)))
   }
 
   #call(request: DispatchRequest, options: { readonly timeoutMs?: number } | undefined): CallOutcome {

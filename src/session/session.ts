@@ -8,14 +8,13 @@ import type {
 } from '../contract/session-types.js'
 import type { ToolInput, ToolOutput, ToolSet } from '../contract/tool.js'
 import type { LlmUsage } from '../contract/usage.js'
-import { readFunction } from '../core/guards.js'
 import type { SessionCore } from './core.js'
 import { runInside } from './current.js'
-import { decide, type Steps } from './decide.js'
+import type { Steps } from './decide.js'
 import { SessionFace } from './face.js'
-import { type CallOutcome, callSteps, type Driver } from './kernel.js'
-import { CallContext, LiveCall } from './live-call.js'
-import { reserveLlm } from './metering.js'
+import { authorizeSteps, type CallOutcome, callSteps, type Driver } from './kernel.js'
+import { LiveCall } from './live-call.js'
+import { llmSteps } from './metering.js'
 import { dispatchResult, outputOf, parseCallOptions, parseRequest, stoppedOutcome } from './outcome.js'
 
 const DRIVER: Driver = { flush: (core) => core.agent.log.flush() }
@@ -35,22 +34,24 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
     input: ToolInput<Tools[N]>,
     options?: CallOptions,
   ): Promise<ToolOutput<Tools[N]>> {
-    return this.#launch((call) => perform(call, { name, input }, options, outputOf)) as Promise<ToolOutput<Tools[N]>>
+    return this.#call({ name, input }, options, outputOf as (outcome: CallOutcome) => ToolOutput<Tools[N]>)
   }
 
   dispatch(request: DispatchRequest, options?: CallOptions): Promise<DispatchResult> {
-    return this.#launch((call) => {
-      const parsed = parseRequest(request)
-      return perform(call, parsed, options, (outcome) => dispatchResult(parsed.name, outcome))
-    })
+    let parsed: DispatchRequest
+    try {
+      parsed = parseRequest(request)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#call(parsed, options, (outcome) => dispatchResult(parsed.name, outcome))
   }
 
   authorize(name: string, input: unknown): Promise<Decision> {
-    return this.#launch(async (call) => {
-      const verdict = await drive(call, decide(this.#core.setup.registry, name, input, new CallContext(call)))
-      if (call.aborted !== undefined) throw call.aborted.reason
-      return verdict.allowed ? Object.freeze({ allowed: true, tool: name }) : verdict.decision
-    })
+    return this.#launch(
+      (call) => authorizeSteps(call, name, input),
+      (decision) => decision,
+    )
   }
 
   callLlm<Reply>(
@@ -58,24 +59,10 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
     run: (signal: AbortSignal) => Promise<Reply> | Reply,
     usageOf: (reply: Reply) => LlmUsage,
   ): Promise<Reply> {
-    return this.#launch(async (call) => {
-      readFunction('callLlm: run', run)
-      readFunction('callLlm: usageOf', usageOf)
-      const reservation = reserveLlm(this.#core, request)
-      const running = (async () => run(call.signal))()
-      let reply: Reply
-      try {
-        reply = (await call.until(running)) as Reply
-      } catch (error) {
-        const { usageOfError } = request
-        if (call.aborted !== undefined || usageOfError === undefined) reservation.abort(error)
-        else reservation.settleWith(() => usageOfError(error))
-        throw error
-      }
-      reservation.settleWith(() => usageOf(reply))
-      this.#core.throwIfInterrupted()
-      return reply
-    })
+    return this.#launch(
+      (call) => llmSteps(call, request, run, usageOf),
+      (reply) => reply,
+    )
   }
 
   close(): Promise<void> {
@@ -92,61 +79,67 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
     await this.#core.agent.log.flush()
   }
 
+  #call<T>(
+    request: DispatchRequest,
+    options: CallOptions | undefined,
+    finish: (outcome: CallOutcome) => T,
+  ): Promise<T> {
+    return this.#launch(
+      (call) => {
+        const { signal, timeoutMs } = parseCallOptions('call options', options)
+        if (signal !== undefined) call.follow(signal)
+        return callSteps(call, request, timeoutMs, DRIVER)
+      },
+      finish,
+      stoppedOutcome,
+    )
+  }
+
   /**
    * Starts a call. The caller's async context may be another session's or none: what the call runs gets
    * that of its own session.
+   *
+   * @param finish makes the caller's result of what the steps came to; what it throws rejects.
+   * @param recover makes such an outcome of what the steps threw, or throws it on.
    */
-  #launch<T>(body: (call: LiveCall) => Promise<T>): Promise<T> {
+  #launch<S, T>(
+    begin: (call: LiveCall) => Steps<S>,
+    finish: (outcome: S) => T,
+    recover?: (error: unknown) => S,
+  ): Promise<T> {
     const core = this.#core
-    let call: LiveCall
-    try {
-      core.assertOpen()
-      call = new LiveCall(core)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    const guarded = async (): Promise<T> => {
-      try {
-        return await body(call)
-      } finally {
-        call.finish()
+    let call: LiveCall | undefined
+    const promise = new Promise<T>((resolve, reject) => {
+      const settle = (outcome: S): void => {
+        try {
+          resolve(finish(outcome))
+        } catch (error) {
+          reject(error)
+        }
       }
+      const fail = (error: unknown): void => {
+        if (recover === undefined) return reject(error)
+        try {
+          settle(recover(error))
+        } catch (rest) {
+          reject(rest)
+        }
+      }
+      core.assertOpen()
+      const live = new LiveCall(core)
+      call = live
+      try {
+        const steps = begin(live)
+        runInside(core, () => live.drive(steps, settle, fail))
+      } catch (error) {
+        live.finish()
+        reject(error)
+      }
+    })
+    if (call !== undefined) {
+      call.promise = promise
+      if (call.aborted !== undefined) promise.catch(() => undefined)
     }
-    const promise = runInside(core, guarded)
-    call.promise = promise
     return promise
   }
-}
-
-async function perform<T>(
-  call: LiveCall,
-  request: DispatchRequest,
-  options: CallOptions | undefined,
-  finish: (outcome: CallOutcome) => T,
-): Promise<T> {
-  const { signal, timeoutMs } = parseCallOptions('call options', options)
-  if (signal !== undefined) call.follow(signal)
-  let outcome: CallOutcome
-  try {
-    outcome = await drive(call, callSteps(call, request, timeoutMs, DRIVER))
-  } catch (error) {
-    outcome = stoppedOutcome(error)
-  }
-  return finish(outcome)
-}
-
-/** Awaits what the steps yield, for as long as the call may live. */
-async function drive<T>(call: LiveCall, steps: Steps<T>): Promise<T> {
-  let step = steps.next()
-  while (step.done !== true) {
-    let value: unknown
-    try {
-      value = await call.until(step.value)
-    } catch (error) {
-      step = steps.throw(error)
-      continue
-    }
-    step = steps.next(value)
-  }
-  return step.value
 }

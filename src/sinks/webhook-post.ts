@@ -30,7 +30,6 @@ export async function post(
   const abort = (): void => attempt.abort()
   const timer = clock.setTimer(abort, timeoutMs, true)
   stop.addEventListener('abort', abort)
-  if (stop.aborted) abort()
   try {
     const response = send(settings, id, body, attempt.signal)
     void cancelBody(response)
@@ -68,9 +67,7 @@ async function send(
 /** An implementation of fetch that ignores its signal must not hold up the queue. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort)
+    signal.addEventListener('abort', () => reject(signal.reason))
     promise.then(resolve, reject)
   })
 }

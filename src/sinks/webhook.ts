@@ -119,7 +119,10 @@ class WebhookSink implements AuditSink {
     }
     if (this.#wait !== undefined) clock.clearTimer(this.#wait.timer)
     this.#wait = undefined
-    this.#sending = this.#send().catch(() => this.#giveUp('the clock failed'))
+    this.#sending = this.#send().catch(() => {
+      this.#drop(this.#queue.clear(), 'the clock failed')
+      this.#sending = undefined
+    })
   }
 
   /** Milliseconds until the next request is due; `undefined` when there is nothing to send. */
@@ -147,14 +150,9 @@ class WebhookSink implements AuditSink {
       this.#queue.settle(batch)
       if (reason !== undefined) this.#drop(batch.count, reason)
     }
-    if (stop.signal.aborted) this.#giveUp('no time left')
+    if (stop.signal.aborted) this.#drop(this.#queue.clear(), 'no time left')
     this.#sending = undefined
     this.#schedule()
-  }
-
-  #giveUp(reason: string): void {
-    this.#sending = undefined
-    this.#drop(this.#queue.clear(), reason)
   }
 
   #drop(count: number, reason: string): void {

@@ -27,7 +27,7 @@ test('src keeps the rules of the house', () => {
 
 /** What a file at `path` with `text` is found to break, next to a file for whatever it imports. */
 function judge(path: string, text: string): string[] {
-  const bystanders = ['core', 'contract', 'audit', 'sinks', 'session', 'adapters', 'cli', 'testing']
+  const bystanders = ['core', 'contract', 'audit', 'sinks', 'session', 'agent', 'adapters', 'cli', 'testing']
     .map((folder) => `${folder}/other.ts`)
     .concat('index.ts', 'verify.ts', 'testing.ts')
   const sources = new Map(bystanders.map((name) => [name, '']))
@@ -41,6 +41,8 @@ test.each([
   ['sinks/a.ts', "import '../session/other.js'", 'sinks may not import session'],
   ['sinks/deep/a.ts', "import '../../contract/other.js'", 'sinks may not import contract'],
   ['session/a.ts', "export type X = import('../sinks/other.js').X", 'session may not import sinks'],
+  ['session/a.ts', "import '../agent/other.js'", 'session may not import agent'],
+  ['agent/a.ts', "import '../index.js'", 'agent may not import index.ts'],
   ['adapters/a.ts', "import '../session/other.js'", 'adapters may not import session'],
   ['testing/a.ts', "import '../session/other.js'", 'testing may not import session'],
   ['cli/a.ts', "import '../index.js'", 'cli may not import index.ts'],

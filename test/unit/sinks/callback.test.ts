@@ -144,13 +144,13 @@ test('10,000 promises may be pending by default', () => {
 })
 
 test('anything that can be awaited is waited for', async () => {
-  let resolve: (() => void) | undefined
+  const { fn, settle } = pendingCallback()
   // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about
-  const { sink } = opened(() => ({ then: (done: () => void) => void (resolve = done) }) as PromiseLike<void>)
+  const { sink } = opened((each) => ({ then: (...handlers) => Promise.resolve(fn(each)).then(...handlers) }))
   sink.append(record())
   const flushed = sink.flush()
   expect(await stateOf(flushed)).toBe('pending')
-  resolve?.()
+  settle[0]!.resolve()
   await flushed
 })
 
@@ -188,7 +188,9 @@ test('close gives up on promises that do not settle, and counts each record once
   for (const each of records(3)) sink.append(each)
   settle[0]!.resolve()
   await sink.close()
-  expect(host.reports).toEqual([{ count: 2, cause: expect.objectContaining({ code: 'ERR_AUDIT_UNAVAILABLE' }) }])
+  expect(host.reports).toEqual([
+    { count: 2, cause: expect.objectContaining({ code: 'ERR_AUDIT_UNAVAILABLE' }) },
+  ])
   settle[1]!.resolve()
   settle[2]!.reject('late')
   await nextTurn()

@@ -14,7 +14,9 @@ test('gives back the exact lines, as lines, as text and parsed', () => {
   const sink = filled(3)
   expect(sink.lines).toEqual(expected.map(({ line }) => line))
   expect(sink.text()).toBe(expected.map(({ line }) => `${line}\n`).join(''))
-  expect(sink.records.map(({ seq, hash }) => [seq, hash])).toEqual(expected.map(({ seq, hash }) => [seq, hash]))
+  expect(sink.records.map(({ seq, hash }) => [seq, hash])).toEqual(
+    expected.map(({ seq, hash }) => [seq, hash]),
+  )
   expect(sink.flush()).toBeUndefined()
   expect(sink.durable).toBe(false)
 })
@@ -40,7 +42,10 @@ test.each([0, 2])('with maxRecords %i the next record is refused and nothing is 
   const all = records(maxRecords + 1)
   for (const each of all.slice(0, maxRecords)) sink.append(each)
   expect(() => sink.append(all[maxRecords]!)).toThrow(
-    expect.objectContaining({ code: 'ERR_AUDIT_UNAVAILABLE', message: expect.stringContaining(`${maxRecords}`) }),
+    expect.objectContaining({
+      code: 'ERR_AUDIT_UNAVAILABLE',
+      message: expect.stringContaining(`${maxRecords}`),
+    }),
   )
   expect(sink.lines).toEqual(all.slice(0, maxRecords).map(({ line }) => line))
 })
