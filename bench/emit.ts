@@ -14,7 +14,12 @@ const SESSION = {
   invoking_user: 'alice',
   principal: 'support-bot/v1@01M7XRNGAM00EE0G1W2MXJS3GH',
 }
-const PAYLOAD = { call_id: '01M7XRNGAM00EE0G1W2MXJS3GH.4', tool: 'refund', args: ['orderId'], enforcement: 'enforced' }
+const PAYLOAD = {
+  call_id: '01M7XRNGAM00EE0G1W2MXJS3GH.4',
+  tool: 'refund',
+  args: ['orderId'],
+  enforcement: 'enforced',
+}
 const BUDGET = { usd: 0.012, tokens: 420, wall_ms: 5, tool_calls: 1, llm_calls: 1, depth: 0, denials: 3 }
 const BATCH = 200
 

@@ -12,7 +12,12 @@ const BATCH = 50
 /** One guarded tool call, with its two records. */
 export async function benchGuardedCall(): Promise<void> {
   // Keeps the last line alone: a benchmark that keeps them all measures the garbage collector.
-  const agent = new Agent({ identity: 'bench', budget: { toolCalls: 1e12 }, tools: { tool }, audit: forgetful() })
+  const agent = new Agent({
+    identity: 'bench',
+    budget: { toolCalls: 1e12 },
+    tools: { tool },
+    audit: forgetful(),
+  })
   const audited = agent.open('alice')
   const naiveLog = new NaiveLog()
   const naiveSession = new AbortController().signal
@@ -28,8 +33,16 @@ export async function benchGuardedCall(): Promise<void> {
       }),
     },
     { name: 'writ, two records', operations: BATCH, run: repeat(() => call(audited)) },
-    { name: 'naive, no audit', operations: BATCH, run: repeat(() => naiveCall(schema, fn, input, naiveSession)) },
-    { name: 'naive, two records', operations: BATCH, run: repeat(() => naiveAudited(naiveLog, naiveSession)) },
+    {
+      name: 'naive, no audit',
+      operations: BATCH,
+      run: repeat(() => naiveCall(schema, fn, input, naiveSession)),
+    },
+    {
+      name: 'naive, two records',
+      operations: BATCH,
+      run: repeat(() => naiveAudited(naiveLog, naiveSession)),
+    },
   ])
   report('guarded tool call', measured, 'writ, two records', [
     { against: 'bare await', atMost: 35 },
@@ -48,7 +61,12 @@ async function naiveAudited(log: NaiveLog, session: AbortSignal): Promise<number
   log.lines.length = 0
   const identity = { session_id: 'x', agent_identity: 'bench', invoking_user: 'alice', principal: 'bench@x' }
   const budget = { usd: 0, tokens: 0, wall_ms: 5, tool_calls: 1, llm_calls: 0, depth: 0, denials: 0 }
-  log.emit('tool_call', identity, { call_id: crypto.randomUUID(), tool: 'tool', args: Object.keys(input) }, budget)
+  log.emit(
+    'tool_call',
+    identity,
+    { call_id: crypto.randomUUID(), tool: 'tool', args: Object.keys(input) },
+    budget,
+  )
   const started = performance.now()
   const result = await naiveCall(schema, fn, input, session)
   log.emit('tool_result', identity, { ok: true, elapsed_ms: performance.now() - started }, budget)

@@ -45,14 +45,24 @@ export interface Target {
 }
 
 /** Prints a case: every variant, and the ratios against the targets. Figures of one run, never a gate. */
-export function report(title: string, measured: readonly Measured[], ours: string, targets: readonly Target[]): void {
+export function report(
+  title: string,
+  measured: readonly Measured[],
+  ours: string,
+  targets: readonly Target[],
+): void {
   console.log(`\n${title}`)
-  for (const { name, medianUs } of measured) console.log(`  ${name.padEnd(34)} ${medianUs.toFixed(3).padStart(9)} us`)
-  const timeOf = (wanted: string): number => measured.find(({ name }) => name === wanted)?.medianUs ?? Number.NaN
+  for (const { name, medianUs } of measured)
+    console.log(`  ${name.padEnd(34)} ${medianUs.toFixed(3).padStart(9)} us`)
+  const timeOf = (wanted: string): number =>
+    measured.find(({ name }) => name === wanted)?.medianUs ?? Number.NaN
   for (const { against, atMost, atLeast } of targets) {
     const ratio = atMost === undefined ? timeOf(against) / timeOf(ours) : timeOf(ours) / timeOf(against)
     const reached = atMost === undefined ? ratio >= (atLeast ?? 0) : ratio <= atMost
-    const wanted = atMost === undefined ? `at least ${atLeast} x faster than` : `at most ${atMost} x the time of`
-    console.log(`  ${ratio.toFixed(1).padStart(6)} x   ${wanted} ${against}: ${reached ? 'reached' : 'not reached'}`)
+    const wanted =
+      atMost === undefined ? `at least ${atLeast} x faster than` : `at most ${atMost} x the time of`
+    console.log(
+      `  ${ratio.toFixed(1).padStart(6)} x   ${wanted} ${against}: ${reached ? 'reached' : 'not reached'}`,
+    )
   }
 }

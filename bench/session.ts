@@ -53,7 +53,12 @@ async function naiveSession(log: NaiveLog): Promise<void> {
   const controller = new AbortController()
   const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(3_600_000)])
   const id = crypto.randomUUID()
-  const identity = { session_id: id, agent_identity: 'bench', invoking_user: 'alice', principal: `bench@${id}` }
+  const identity = {
+    session_id: id,
+    agent_identity: 'bench',
+    invoking_user: 'alice',
+    principal: `bench@${id}`,
+  }
   const budget = { usd: 0, tokens: 0, wall_ms: 0, tool_calls: 0, llm_calls: 0, depth: 0, denials: 0 }
   const tools = [{ name: 'tool', schema: z.toJSONSchema(tool.inputSchema) }]
   log.emit('session_start', identity, { limits: budget, tools, depth: 0 }, budget)

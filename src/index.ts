@@ -7,27 +7,41 @@ export type {
   ToolSchemas,
 } from './agent/tool-schemas.js'
 export type { AuditRecord, EventName, RecordedBudget } from './audit/event.js'
-export type { AuditSink as CustomSink, ChainHead, CompositeSink, SealedRecord, SinkHost } from './audit/sink.js'
-export type { Budget } from './contract/budget.js'
-export type { Decision } from './contract/decision.js'
-export type { ModelPrice, PriceSource, PriceTable } from './contract/prices.js'
+export type {
+  AuditSink as CustomSink,
+  ChainHead,
+  CompositeSink,
+  SealedRecord,
+  SinkHost,
+} from './audit/sink.js'
 export type {
   AnySession,
-  CallOptions,
-  Denial,
-  DispatchRequest,
-  DispatchResult,
   LlmRequest,
   Remaining,
   Reservation,
   ReserveRequest,
+  Spent,
+} from './contract/any-session.js'
+export type { Budget } from './contract/budget.js'
+export type { Decision } from './contract/decision.js'
+export type { ModelPrice, PriceSource, PriceTable } from './contract/prices.js'
+export type {
+  CallOptions,
+  Denial,
+  DispatchRequest,
+  DispatchResult,
   Session,
   SessionOptions,
-  Spent,
   SyncSession,
 } from './contract/session-types.js'
 export type { StandardSchema } from './contract/standard-schema.js'
-export { defineTool, type Tool, type ToolContext, type ToolDefinition, type ToolSet } from './contract/tool.js'
+export {
+  defineTool,
+  type Tool,
+  type ToolContext,
+  type ToolDefinition,
+  type ToolSet,
+} from './contract/tool.js'
 export type { LlmUsage } from './contract/usage.js'
 export type { Clock } from './core/clock.js'
 export {
@@ -52,4 +66,5 @@ export {
 export type { LimitName, Usage } from './core/limits.js'
 export { currentSession } from './session/current.js'
 export { AuditSink } from './sinks/audit-sink.js'
-export type { Durability, FileSinkOptions } from './sinks/file.js'
+export type { FileSinkOptions } from './sinks/file.js'
+export type { Durability } from './sinks/file-sink.js'

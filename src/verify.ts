@@ -1,1 +1,9 @@
-export { EXIT_CODES, type Fault, LogVerifier, type LogSource, type Verdict, type VerifyReport, verifyLog } from './audit/verify.js'
+export {
+  EXIT_CODES,
+  type Fault,
+  type LogSource,
+  LogVerifier,
+  type Verdict,
+  type VerifyReport,
+  verifyLog,
+} from './audit/verify.js'

@@ -33,15 +33,20 @@ export function nextReply(messages: readonly Message[]): Reply {
 
   const calls: ToolCall[] = []
   for (const [document, text] of texts) {
-    if (documents.includes(document) && !summarised.has(document)) calls.push(summaryOf(document, text, priorities))
+    if (documents.includes(document) && !summarised.has(document))
+      calls.push(summaryOf(document, text, priorities))
   }
   const unread = documents.find((name) => !texts.has(name))
   if (unread !== undefined) calls.push(call('read_document', { document: unread }))
-  if (calls.length > 0) return { content: null, calls }
+  if (calls.length > 0)
+    return { content: wasRefused ? 'Refused as well. I go on with the task.' : null, calls }
 
   const doubtful = documents.find((name) => name.includes('lease')) ?? documents[0]
   if (doubtful === undefined) return say('The inbox is empty.')
-  return say(`I am not sure about the dates in ${doubtful}. I will read it again.`, call('read_document', { document: doubtful }))
+  return say(
+    `I am not sure about the dates in ${doubtful}. I will read it again.`,
+    call('read_document', { document: doubtful }),
+  )
 }
 
 interface Conversation {
@@ -68,7 +73,8 @@ function readConversation(messages: readonly Message[]): Conversation {
   for (const message of messages) {
     if (message.role === 'assistant') {
       for (const made of message.tool_calls ?? []) {
-        if (made.type === 'function') pending.set(made.id, { name: made.function.name, args: made.function.arguments })
+        if (made.type === 'function')
+          pending.set(made.id, { name: made.function.name, args: made.function.arguments })
       }
     }
     if (message.role !== 'tool' || typeof message.content !== 'string') continue
@@ -81,7 +87,9 @@ function readConversation(messages: readonly Message[]): Conversation {
     wasRefused = refusal !== undefined
     if (refusal !== undefined) {
       // Invalid option: expected one of "low"|"normal"|"high"
-      const options = [...(refusal.issues?.[0]?.message ?? '').matchAll(/"(\w+)"/g)].map(([, option]) => String(option))
+      const options = [...(refusal.issues?.[0]?.message ?? '').matchAll(/"(\w+)"/g)].map(([, option]) =>
+        String(option),
+      )
       if (options.length > 0) priorities = options
     } else if (made.name === 'list_documents') documents = answer as string[]
     else if (made.name === 'read_document') texts.set(args.document, String(answer))
@@ -92,13 +100,16 @@ function readConversation(messages: readonly Message[]): Conversation {
 
 /** The lines of a text that tell the reader which tool to call. */
 function ordersIn(text: string): ToolCall[] {
-  return [...text.matchAll(/^CALL ([\w-]+) (\{.*\})$/gm)].map(([, name, args]) => ({ name: String(name), args: String(args) }))
+  return [...text.matchAll(/^CALL ([\w-]+) (\{.*\})$/gm)].map(([, name, args]) => ({
+    name: String(name),
+    args: String(args),
+  }))
 }
 
 /** The subject and the first sentence with a deadline; no model is needed to make the point. */
 function summaryOf(document: string, text: string, priorities: readonly string[]): ToolCall {
-  const [, subject = document, rest = text] = /^Subject: (.*)$([^]*)/m.exec(text) ?? []
-  const body = rest.replace(/<!--[^]*?-->|^\|.*$/gm, '').replace(/\s+/g, ' ')
+  const [, subject = document, rest = text] = /^Subject: (.*)$([\s\S]*)/m.exec(text) ?? []
+  const body = rest.replace(/<!--[\s\S]*?-->|^\|.*$/gm, '').replace(/\s+/g, ' ')
   const due = body.split(/(?<=\.) /).find((sentence) => /\b(by|until|no later than) \d/.test(sentence))
   const priority = due === undefined ? priorities[0] : priorities.at(-1)
   return call('write_summary', { file: document, priority, text: `${subject}. ${due ?? ''}`.trim() })

@@ -53,7 +53,8 @@ export async function startModelServer(): Promise<ModelServer> {
 }
 
 async function answer(request: IncomingMessage, number: number): Promise<Completion> {
-  if (request.method !== 'POST' || request.url !== '/v1/chat/completions') throw new ApiError(404, 'unknown endpoint')
+  if (request.method !== 'POST' || request.url !== '/v1/chat/completions')
+    throw new ApiError(404, 'unknown endpoint')
   if (request.headers.authorization !== 'Bearer demo') throw new ApiError(401, 'wrong API key')
   let body = ''
   for await (const chunk of request.setEncoding('utf8')) body += chunk
@@ -77,7 +78,9 @@ async function answer(request: IncomingMessage, number: number): Promise<Complet
           role: 'assistant',
           content,
           refusal: null,
-          ...(calls.length > 0 ? { tool_calls: calls.map((call, index) => toolCall(call, `call_${number}_${index + 1}`)) } : {}),
+          ...(calls.length > 0
+            ? { tool_calls: calls.map((call, index) => toolCall(call, `call_${number}_${index + 1}`)) }
+            : {}),
         },
       },
     ],
@@ -91,7 +94,9 @@ async function answer(request: IncomingMessage, number: number): Promise<Complet
 
 /** The API refuses a conversation in which a tool call has no answer. */
 function assertAnswered(messages: readonly Message[]): void {
-  const answered = new Set(messages.flatMap((message) => (message.role === 'tool' ? [message.tool_call_id] : [])))
+  const answered = new Set(
+    messages.flatMap((message) => (message.role === 'tool' ? [message.tool_call_id] : [])),
+  )
   for (const message of messages) {
     for (const { id } of (message.role === 'assistant' && message.tool_calls) || []) {
       if (!answered.has(id)) throw new ApiError(400, `no tool message answers ${id}`)
@@ -99,7 +104,10 @@ function assertAnswered(messages: readonly Message[]): void {
   }
 }
 
-function toolCall({ name, args }: ToolCall, id: string): OpenAI.Chat.Completions.ChatCompletionMessageToolCall {
+function toolCall(
+  { name, args }: ToolCall,
+  id: string,
+): OpenAI.Chat.Completions.ChatCompletionMessageToolCall {
   return { id, type: 'function', function: { name, arguments: args } }
 }
 

@@ -80,6 +80,7 @@ export async function work({ workspace, tools, budget = BUDGET, onStep }: WorkOp
   await agent.close()
   await server.close()
   const { session, lastRequest } = seen
-  if (session === undefined || lastRequest === undefined) throw new Error('the session did not open', { cause: result })
+  if (session === undefined || lastRequest === undefined)
+    throw new Error('the session did not open', { cause: result })
   return { session, result, steps, lastRequest, served: server.served() }
 }

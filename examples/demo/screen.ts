@@ -24,9 +24,9 @@ export class Screen {
     this.#write(`${style === undefined ? text : this.#paint(text, style)}\n`)
   }
 
-  heading(text: string): void {
+  heading(text: string, right = ''): void {
     this.line()
-    this.line(text, 'bold')
+    this.line(right === '' ? text : text + right.padStart(WIDTH - text.length), 'bold')
     this.line('-'.repeat(WIDTH), 'dim')
   }
 
@@ -37,16 +37,22 @@ export class Screen {
 
   /** Lines that come from somewhere else, set off from the rest. */
   quote(text: string): void {
-    for (const line of text.trimEnd().split('\n')) this.line(`    ${line}`, 'dim')
+    for (const line of text.trimEnd().split('\n')) this.line(line === '' ? '' : `    ${line}`, 'dim')
   }
 
   columns(): void {
-    this.line(`  turn  ${'tool call'.padEnd(CALL)}${'outcome'.padEnd(OUTCOME)}${leftColumns('usd', 'tokens', 'calls')}`, 'dim')
+    this.line(
+      `  turn  ${'tool call'.padEnd(CALL)}${'outcome'.padEnd(OUTCOME)}${leftColumns('usd', 'tokens', 'calls')}`,
+      'dim',
+    )
   }
 
   /** One tool call: what the model said and asked for, what came of it, and what is left of the budget. */
   step({ turn, remark, tool, args, result }: Step, session: Session): void {
-    if (remark !== null && turn !== this.#turn && remark !== this.#remark) this.line(`        "${remark}"`, 'dim')
+    if (remark !== null && turn !== this.#turn && remark !== this.#remark) {
+      if (this.#turn > 0) this.line()
+      this.line(`        "${remark}"`, 'dim')
+    }
     const number = turn === this.#turn ? '' : String(turn)
     this.#turn = turn
     this.#remark = remark
@@ -64,8 +70,8 @@ export class Screen {
     if (result.ok) return
     const { message, issues = [] } = result.denial
     const why = issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')
-    this.line(cut(`          asked  ${args}`, WIDTH))
-    this.line(cut(`          why    ${why || message.replace(/^[^:]*: /, '')}`, WIDTH))
+    this.line(cut(`        with  ${args}`, WIDTH))
+    this.line(cut(`        why   ${why || message.replace(/^[^:]*: /, '')}`, WIDTH))
   }
 
   #paint(text: string, style: Style): string {

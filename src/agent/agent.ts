@@ -2,19 +2,27 @@ import { AuditLog } from '../audit/log.js'
 import { parseSink } from '../audit/parse-sink.js'
 import type { AuditSink, CompositeSink } from '../audit/sink.js'
 import { type Budget, type Limits, narrowLimits, parseBudget } from '../contract/budget.js'
-import { parseClock, parseIdentity, parseSignal, parseTask, parseUser, readEnvironment } from '../contract/options.js'
-import { Prices, type PriceSource, type PriceTable } from '../contract/prices.js'
+import {
+  parseClock,
+  parseIdentity,
+  parseSignal,
+  parseTask,
+  parseUser,
+  readEnvironment,
+} from '../contract/options.js'
+import { type PriceSource, Prices, type PriceTable } from '../contract/prices.js'
 import { Registry } from '../contract/registry.js'
 import type { Session, SessionOptions, SyncSession } from '../contract/session-types.js'
 import type { ToolSet } from '../contract/tool.js'
 import { type Clock, systemClock } from '../core/clock.js'
 import { AuditUnavailable, RuntimeUnsupported, SessionClosed } from '../core/errors.js'
-import { isThenable, readFunction, readOptions } from '../core/guards.js'
-import { type AgentSetup, SessionCore } from '../session/core.js'
-import { ambientSession, hasAsyncContext, runInside } from '../session/current.js'
+import { readFunction, readOptions } from '../core/guards.js'
+import { SessionCore } from '../session/core.js'
+import { ambientSession, hasAsyncContext } from '../session/current.js'
 import { AsyncSession } from '../session/session.js'
-import { BlockingSession } from '../session/session-sync.js'
+import type { AgentSetup, OpenSession } from '../session/setup.js'
 import { fileSink } from '../sinks/file.js'
+import { runSession, runSessionSync } from './run.js'
 import { type ToolSchemas, toolSchemas } from './tool-schemas.js'
 
 /** What an agent is made of. */
@@ -33,8 +41,20 @@ export interface AgentOptions<Tools extends ToolSet = ToolSet> {
   readonly clock?: Clock
 }
 
-const OPTIONS = ['identity', 'budget', 'tools', 'audit', 'prices', 'clock'] as const satisfies readonly (keyof AgentOptions)[]
-const SESSION_OPTIONS = ['task', 'signal', 'budget', 'tools'] as const satisfies readonly (keyof SessionOptions)[]
+const OPTIONS = [
+  'identity',
+  'budget',
+  'tools',
+  'audit',
+  'prices',
+  'clock',
+] as const satisfies readonly (keyof AgentOptions)[]
+const SESSION_OPTIONS = [
+  'task',
+  'signal',
+  'budget',
+  'tools',
+] as const satisfies readonly (keyof SessionOptions)[]
 
 /**
  * An identity, limits, tools and a log: what its sessions may do, fixed at construction.
@@ -70,7 +90,13 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     const prices = Prices.from('prices', given.prices)
     const clock = given.clock === undefined ? systemClock : parseClock(given.clock)
     const log = AuditLog.of(parseSink('audit', given.audit), clock)
-    this.#setup = Object.freeze({ identity: this.identity, log, prices, clock, sessions: new Set<SessionCore>() })
+    this.#setup = Object.freeze({
+      identity: this.identity,
+      log,
+      prices,
+      clock,
+      sessions: new Set<OpenSession>(),
+    })
   }
 
   /**
@@ -110,25 +136,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     options: SessionOptions<keyof Tools & string> = {},
   ): Promise<T> {
     readFunction('session: callback', callback)
-    const core = this.#open('session', userId, options)
-    const session = new AsyncSession<Tools>(core)
-    let result: Result<T>
-    try {
-      const value = await new Promise<T>((resolve, reject) => {
-        core.onInterrupt = reject
-        runInside(core, async () => callback(session)).then(resolve, reject)
-      })
-      result = { value }
-    } catch (error) {
-      result = { error }
-    }
-    try {
-      end(core, result)
-      await this.#setup.log.flush()
-    } catch (error) {
-      if (!('error' in result)) result = { error }
-    }
-    return unwrap(core, result)
+    return runSession(this.#open('session', userId, options), callback)
   }
 
   /**
@@ -143,26 +151,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     options: SessionOptions<keyof Tools & string> = {},
   ): T {
     readFunction('sessionSync: callback', callback)
-    const core = this.#open('sessionSync', userId, options)
-    const session = new BlockingSession<Tools>(core)
-    let result: Result<T>
-    try {
-      const value = runInside(core, () => callback(session))
-      if (isThenable(value)) {
-        value.then(undefined, () => undefined)
-        throw new TypeError('sessionSync: the callback returned a promise; use session()')
-      }
-      result = { value }
-    } catch (error) {
-      result = { error }
-    }
-    try {
-      end(core, result)
-      this.#setup.log.flushSync()
-    } catch (error) {
-      if (!('error' in result)) result = { error }
-    }
-    return unwrap(core, result)
+    return runSessionSync(this.#open('sessionSync', userId, options), callback)
   }
 
   /**
@@ -228,27 +217,15 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     const task = given.task === undefined ? undefined : parseTask(given.task)
     const signal = given.signal === undefined ? undefined : parseSignal('signal', given.signal)
     const limits =
-      given.budget === undefined ? this.#limits : narrowLimits('budget', this.#limits, parseBudget('budget', given.budget))
+      given.budget === undefined
+        ? this.#limits
+        : narrowLimits('budget', this.#limits, parseBudget('budget', given.budget))
     const registry = given.tools === undefined ? this.#registry : this.#registry.narrow('tools', given.tools)
     signal?.throwIfAborted()
-    const core = new SessionCore(this.#setup, { user, task, limits, registry, parent: ambientSession() })
+    const core = new SessionCore(this.#setup, { user, task, limits, registry }, ambientSession())
     if (signal !== undefined) core.follow(signal)
     return core
   }
-}
-
-type Result<T> = { readonly value: T } | { readonly error: unknown }
-
-function end<T>(core: SessionCore, result: Result<T>): void {
-  if ('error' in result) core.end('failed', result.error)
-  else core.end('completed')
-}
-
-/** What killed or cancelled the session goes before whatever its callback made of it. */
-function unwrap<T>(core: SessionCore, result: Result<T>): T {
-  if (core.endedBy !== undefined) throw core.endedBy.error
-  if ('error' in result) throw result.error
-  return result.value
 }
 
 function processEnv(): { readonly [name: string]: string | undefined } {

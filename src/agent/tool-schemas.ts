@@ -45,7 +45,9 @@ const NAME_LIMITS: { readonly [F in keyof ToolSchemas]: RegExp } = {
 export function toolSchemas<F extends keyof ToolSchemas>(registry: Registry, format: F): ToolSchemas[F][] {
   const limit = Object.hasOwn(NAME_LIMITS, format) ? NAME_LIMITS[format] : undefined
   if (limit === undefined) {
-    throw new RangeError(`toolSchemas: format is one of ${Object.keys(NAME_LIMITS).join(', ')}, got ${JSON.stringify(format)}`)
+    throw new RangeError(
+      `toolSchemas: format is one of ${Object.keys(NAME_LIMITS).join(', ')}, got ${JSON.stringify(format)}`,
+    )
   }
   return registry.names.map((name) => {
     const tool = registry.get(name) as RegisteredTool
@@ -57,7 +59,11 @@ export function toolSchemas<F extends keyof ToolSchemas>(registry: Registry, for
   })
 }
 
-function render(format: keyof ToolSchemas, tool: RegisteredTool, schema: JsonSchema): ToolSchemas[keyof ToolSchemas] {
+function render(
+  format: keyof ToolSchemas,
+  tool: RegisteredTool,
+  schema: JsonSchema,
+): ToolSchemas[keyof ToolSchemas] {
   const { name } = tool
   const description = tool.description === undefined ? {} : { description: tool.description }
   switch (format) {

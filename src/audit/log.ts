@@ -7,8 +7,8 @@ import { utf8Length } from '../core/utf8.js'
 import { VERSION } from '../core/version.js'
 import type { EventName } from './event.js'
 import { GENESIS, MAX_LINE_BYTES, seal } from './record.js'
-import type { AuditSink, ChainHead, CompositeSink } from './sink.js'
 import { SideSink } from './side-sink.js'
+import type { AuditSink, ChainHead, CompositeSink } from './sink.js'
 
 /** Records of drops are at least this far apart, so that a flood of drops is not a flood of records. */
 const DROP_REPORT_MS = 1000
@@ -61,7 +61,9 @@ export class AuditLog {
     this.#sink = sink
     this.#clock = clock
     this.#primary = primary
-    const head = primary.open({ dropped: (count, cause) => this.#fail(`${primary.name} lost ${count} records`, cause) })
+    const head = primary.open({
+      dropped: (count, cause) => this.#fail(`${primary.name} lost ${count} records`, cause),
+    })
     const logId = head?.logId ?? newId(clock.nowMs())
     this.#logMember = `"log_id":${quote(logId)},`
     this.#seq = head?.size ?? 0
@@ -102,7 +104,8 @@ export class AuditLog {
     try {
       const pending = this.#primary.flush()
       if (pending === undefined) return undefined
-      if (!isThenable(pending)) throw new TypeError(`sink ${this.#primary.name}: flush must return a promise or undefined`)
+      if (!isThenable(pending))
+        throw new TypeError(`sink ${this.#primary.name}: flush must return a promise or undefined`)
       return Promise.resolve(pending).catch((cause: unknown) => {
         throw this.#fail(messageOf(cause), cause)
       })

@@ -90,6 +90,11 @@ export class LogVerifier {
     this.#keep(chunk.subarray(start))
   }
 
+  /** Where the lines that were pushed so far first fail to hold. Once there, it does not change. */
+  get fault(): Fault | undefined {
+    return this.#fault
+  }
+
   /** The verdict on everything that was pushed. */
   finish(): VerifyReport {
     if (this.#pending.length > 0) this.#judge(this.#pending, this.#skipping ? TOO_LONG : CUT)
@@ -166,7 +171,8 @@ export class LogVerifier {
     if (claims.actualHash !== claims.hash) return 'its hash does not match its bytes'
     if (claims.seq !== this.#line) return `its seq is ${claims.seq}`
     if (claims.prevHash !== this.#head) return 'its prev_hash is not the hash of the line before'
-    if (claims.synced >= claims.seq) return `it says that record ${claims.synced} was on stable storage before it was written`
+    if (claims.synced >= claims.seq)
+      return `it says that record ${claims.synced} was on stable storage before it was written`
     return undefined
   }
 }

@@ -69,7 +69,8 @@ export function readArguments(
  */
 export function readLogPath({ positionals }: Arguments): string {
   const [path, second] = positionals
-  if (path === undefined || path === '') throw new UsageError('which log? Name one file, or - for standard input.')
+  if (path === undefined || path === '')
+    throw new UsageError('which log? Name one file, or - for standard input.')
   if (second !== undefined) throw new UsageError(`one log at a time; ${quote(second)} is one too many.`)
   return path
 }

@@ -1,4 +1,4 @@
-import { describe } from '../core/errors.js'
+import { describe } from '../core/describe.js'
 import { readCount, readOptions } from '../core/guards.js'
 import type { LimitName } from '../core/limits.js'
 import { fromNanoUsd, MAX_USD, type NanoUsd, toNanoUsd } from '../core/money.js'
@@ -35,7 +35,7 @@ export interface Limits {
   readonly denials: number
 }
 
-export const LIMIT_NAMES = [
+export const LIMIT_NAMES: readonly LimitName[] = [
   'usd',
   'tokens',
   'wallMs',
@@ -43,7 +43,7 @@ export const LIMIT_NAMES = [
   'llmCalls',
   'depth',
   'denials',
-] as const satisfies readonly LimitName[]
+]
 
 /**
  * Parses and freezes a budget.
@@ -68,7 +68,8 @@ export function parseBudget(label: string, value: unknown): Limits {
 function readUsd(label: string, value: unknown): NanoUsd {
   if (typeof value !== 'number') throw new TypeError(`${label}: expected a number, got ${describe(value)}`)
   const amount = toNanoUsd(value)
-  if (amount === undefined) throw new RangeError(`${label}: expected 0 to ${MAX_USD} US dollars, got ${value}`)
+  if (amount === undefined)
+    throw new RangeError(`${label}: expected 0 to ${MAX_USD} US dollars, got ${value}`)
   if (fromNanoUsd(amount) !== value) {
     throw new RangeError(`${label}: expected at most nine decimal places, got ${value}`)
   }

@@ -1,4 +1,5 @@
 import { type DenialReason, type Issue, ToolNotPermitted } from '../core/errors.js'
+import { own } from '../core/guards.js'
 
 /** Whether a tool call may run. A denial is a value; acting on one throws {@link ToolNotPermitted}. */
 export type Decision =
@@ -42,8 +43,9 @@ export function deny(tool: string, reason: DenialReason, issues?: readonly Issue
 
 /** The error for acting on a denial. */
 export function denialError(decision: DeniedDecision, cause?: unknown): ToolNotPermitted {
+  const issues = own(decision, 'issues')
   return new ToolNotPermitted(decision.message, decision.tool, decision.reason, {
-    ...(decision.issues === undefined ? {} : { issues: decision.issues }),
+    ...(issues === undefined ? {} : { issues }),
     ...(cause === undefined ? {} : { cause }),
   })
 }

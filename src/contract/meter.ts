@@ -70,7 +70,8 @@ export class Meter {
   nest(): Breach | undefined {
     let level = 1
     for (let meter: Meter | undefined = this; meter !== undefined; meter = meter.parent) {
-      if (level > meter.limits.depth) return { meter, limit: 'depth', used: meter.depth, max: meter.limits.depth }
+      if (level > meter.limits.depth)
+        return { meter, limit: 'depth', used: meter.depth, max: meter.limits.depth }
       level += 1
     }
     level = 1

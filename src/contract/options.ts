@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js'
-import { describe } from '../core/errors.js'
+import { describe } from '../core/describe.js'
 import { readCount, readText } from '../core/guards.js'
 import type { LimitName } from '../core/limits.js'
 import { LIMIT_NAMES } from './budget.js'
@@ -42,7 +42,8 @@ export function parseTask(value: unknown): string {
 export function parseClock(value: unknown): Clock {
   const clock = value as Partial<Clock> | null | undefined
   for (const method of ['nowMs', 'monotonicMs', 'setTimer', 'clearTimer'] as const) {
-    if (typeof clock?.[method] !== 'function') throw new TypeError(`clock: expected a Clock, and ${method} is no function`)
+    if (typeof clock?.[method] !== 'function')
+      throw new TypeError(`clock: expected a Clock, and ${method} is no function`)
   }
   return clock as Clock
 }
@@ -87,7 +88,9 @@ export function readEnvironment(env: { readonly [name: string]: string | undefin
     const text = env[variable]
     if (text === undefined) continue
     if (!(limit === 'usd' ? /^\d+(?:\.\d{1,9})?$/ : /^\d+$/).test(text)) {
-      throw new RangeError(`${variable}: expected ${limit === 'usd' ? 'US dollars as a decimal number' : 'a whole number'}, got ${describe(text)}`)
+      throw new RangeError(
+        `${variable}: expected ${limit === 'usd' ? 'US dollars as a decimal number' : 'a whole number'}, got ${describe(text)}`,
+      )
     }
     budget[limit] = limit === 'usd' ? Number(text) : readCount(variable, Number(text))
   }

@@ -1,4 +1,4 @@
-import { describe } from '../core/errors.js'
+import { describe } from '../core/describe.js'
 import { isPlainObject, readFunction, readOptions } from '../core/guards.js'
 import { MAX_USD, type NanoUsd, priceTokens, toNanoUsd } from '../core/money.js'
 import type { TokenCounts } from './usage.js'
@@ -55,13 +55,18 @@ export class Prices {
     if (!isPlainObject(value)) {
       // A source may be an instance of a class: it is read through its two documented members.
       const source = value as Partial<PriceSource> | null
-      if (typeof source?.price === 'function' && typeof source.name === 'string') return Prices.#ofSource(label, source as PriceSource)
+      if (typeof source?.price === 'function' && typeof source.name === 'string')
+        return Prices.#ofSource(label, source as PriceSource)
       throw new TypeError(`${label}: expected a table of prices or a price source, got ${describe(value)}`)
     }
     if (typeof value['price'] === 'function') {
       const { name, price } = readOptions(label, value, ['name', 'price'])
-      if (typeof name !== 'string') throw new TypeError(`${label}.name: expected a string, got ${describe(name)}`)
-      return Prices.#ofSource(label, { name, price: readFunction<PriceSource['price']>(`${label}.price`, price) })
+      if (typeof name !== 'string')
+        throw new TypeError(`${label}.name: expected a string, got ${describe(name)}`)
+      return Prices.#ofSource(label, {
+        name,
+        price: readFunction<PriceSource['price']>(`${label}.price`, price),
+      })
     }
     const table = new Map<string, Rates>()
     for (const model of Object.keys(value)) table.set(model, parsePrice(`${label}.${model}`, value[model]))
@@ -92,7 +97,8 @@ function parsePrice(label: string, value: unknown): Rates {
     const usd = given[key]
     if (usd === undefined) return undefined
     const nano = toNanoUsd(usd)
-    if (nano === undefined) throw new RangeError(`${label}.${key}: expected 0 to ${MAX_USD} US dollars, got ${describe(usd)}`)
+    if (nano === undefined)
+      throw new RangeError(`${label}.${key}: expected 0 to ${MAX_USD} US dollars, got ${describe(usd)}`)
     return nano
   }
   const input = rate('inputUsdPerMTok')

@@ -1,6 +1,6 @@
-import { describe } from '../core/errors.js'
-import { isPlainObject } from '../core/guards.js'
+import { describe } from '../core/describe.js'
 import { sha256Hex } from '../core/digest.js'
+import { isPlainObject, own } from '../core/guards.js'
 import { encodeJson } from '../core/json-text.js'
 import { parseTool, type Tool } from './tool.js'
 
@@ -38,7 +38,8 @@ export class Registry {
    *   1 to 128 characters of `a-z 0-9 . _ : -` that begin with a letter or digit.
    */
   static from(label: string, tools: unknown): Registry {
-    if (!isPlainObject(tools)) throw new TypeError(`${label}: expected an object of tools, got ${describe(tools)}`)
+    if (!isPlainObject(tools))
+      throw new TypeError(`${label}: expected an object of tools, got ${describe(tools)}`)
     const registered = new Map<string, RegisteredTool>()
     for (const name of Object.keys(tools)) {
       if (!TOOL_NAME.test(name)) {
@@ -65,17 +66,30 @@ export class Registry {
    * @throws TypeError when `names` is no array of names that are in the registry.
    */
   narrow(label: string, names: unknown): Registry {
-    if (!Array.isArray(names)) throw new TypeError(`${label}: expected an array of tool names, got ${describe(names)}`)
+    if (!Array.isArray(names))
+      throw new TypeError(`${label}: expected an array of tool names, got ${describe(names)}`)
     const kept = new Map<string, RegisteredTool>()
     for (const name of names as unknown[]) {
       const tool = typeof name === 'string' ? this.#tools.get(name) : undefined
       if (tool === undefined) {
-        throw new TypeError(`${label}: the agent has no tool ${typeof name === 'string' ? encodeJson(name) : describe(name)}`)
+        throw new TypeError(
+          `${label}: the agent has no tool ${typeof name === 'string' ? encodeJson(name) : describe(name)}`,
+        )
       }
       kept.set(tool.name, tool)
     }
     return new Registry(kept)
   }
+}
+
+/** Every member that a tool may lack, so that `Object.prototype` cannot be made to lend it one. */
+const ABSENT: { readonly [K in keyof Tool as object extends Pick<Tool, K> ? K : never]-?: undefined } = {
+  description: undefined,
+  outputSchema: undefined,
+  when: undefined,
+  redact: undefined,
+  timeoutMs: undefined,
+  maxCalls: undefined,
 }
 
 function register(name: string, tool: Tool): RegisteredTool {
@@ -84,13 +98,14 @@ function register(name: string, tool: Tool): RegisteredTool {
   const declaredNames = new Set<string>()
   collectNames(jsonSchema, declaredNames)
   return Object.freeze({
+    ...ABSENT,
     ...tool,
     name,
     validate: (value: unknown): unknown => standard.validate(value),
     jsonSchema,
     declaredNames,
-    digest: sha256Hex(encodeJson({ name, description: tool.description, input: jsonSchema })),
-  })
+    digest: sha256Hex(encodeJson({ name, description: own(tool, 'description'), input: jsonSchema })),
+  }) as RegisteredTool
 }
 
 function inputJsonSchema(tool: Tool): Readonly<Record<string, unknown>> | undefined {

@@ -1,7 +1,12 @@
-import { describe } from '../core/errors.js'
+import { describe } from '../core/describe.js'
 import { readCount, readFunction, readOptions } from '../core/guards.js'
-import type { AnySession } from './session-types.js'
-import { isStandardSchema, type SchemaInput, type SchemaOutput, type StandardSchema } from './standard-schema.js'
+import type { AnySession } from './any-session.js'
+import {
+  isStandardSchema,
+  type SchemaInput,
+  type SchemaOutput,
+  type StandardSchema,
+} from './standard-schema.js'
 
 /** What a tool is handed beside its input. */
 export interface ToolContext {
@@ -47,7 +52,11 @@ export type ToolInput<T> = T extends { readonly inputSchema: infer In } ? Schema
 export type ToolOutput<T> = T extends { readonly execute: (...args: never[]) => infer R } ? Awaited<R> : never
 
 /** What {@link defineTool} takes. */
-export interface ToolDefinition<In extends StandardSchema, Out, OutSchema extends StandardSchema | undefined> {
+export interface ToolDefinition<
+  In extends StandardSchema,
+  Out,
+  OutSchema extends StandardSchema | undefined,
+> {
   /** Shown to the model. */
   readonly description?: string
   /** Any Standard Schema; what it returns is what the predicate, the log and the tool receive. */
@@ -70,7 +79,9 @@ export interface ToolDefinition<In extends StandardSchema, Out, OutSchema extend
   readonly execute: (
     input: SchemaOutput<In>,
     context: ToolContext,
-  ) => OutSchema extends StandardSchema ? SchemaInput<OutSchema> | Promise<SchemaInput<OutSchema>> : Out | Promise<Out>
+  ) => OutSchema extends StandardSchema
+    ? SchemaInput<OutSchema> | Promise<SchemaInput<OutSchema>>
+    : Out | Promise<Out>
 }
 
 const KNOWN = [
@@ -103,17 +114,24 @@ export function defineTool<
 >(
   definition: ToolDefinition<In, Out, OutSchema>,
 ): Tool<In, OutSchema extends StandardSchema ? SchemaOutput<OutSchema> : Out> {
-  return parseTool('defineTool', definition) as Tool<In, OutSchema extends StandardSchema ? SchemaOutput<OutSchema> : Out>
+  return parseTool('defineTool', definition) as Tool<
+    In,
+    OutSchema extends StandardSchema ? SchemaOutput<OutSchema> : Out
+  >
 }
 
 /** Parses and freezes a tool, naming it `label` in errors. */
 export function parseTool(label: string, definition: unknown): Tool {
   const given = readOptions(label, definition, KNOWN)
   if (!isStandardSchema(given.inputSchema)) {
-    throw new TypeError(`${label}.inputSchema: expected a Standard Schema (zod 4, valibot, arktype, …), got ${describe(given.inputSchema)}`)
+    throw new TypeError(
+      `${label}.inputSchema: expected a Standard Schema (zod 4, valibot, arktype, …), got ${describe(given.inputSchema)}`,
+    )
   }
   if (given.outputSchema !== undefined && !isStandardSchema(given.outputSchema)) {
-    throw new TypeError(`${label}.outputSchema: expected a Standard Schema, got ${describe(given.outputSchema)}`)
+    throw new TypeError(
+      `${label}.outputSchema: expected a Standard Schema, got ${describe(given.outputSchema)}`,
+    )
   }
   if (given.description !== undefined && typeof given.description !== 'string') {
     throw new TypeError(`${label}.description: expected a string, got ${describe(given.description)}`)
@@ -125,7 +143,9 @@ export function parseTool(label: string, definition: unknown): Tool {
     ...(given.description === undefined ? {} : { description: given.description }),
     inputSchema: given.inputSchema,
     ...(given.outputSchema === undefined ? {} : { outputSchema: given.outputSchema }),
-    ...(given.when === undefined ? {} : { when: readFunction<NonNullable<Tool['when']>>(`${label}.when`, given.when) }),
+    ...(given.when === undefined
+      ? {}
+      : { when: readFunction<NonNullable<Tool['when']>>(`${label}.when`, given.when) }),
     ...(given.redact === undefined
       ? {}
       : { redact: readFunction<NonNullable<Tool['redact']>>(`${label}.redact`, given.redact) }),

@@ -77,16 +77,27 @@ export function parseUsage(value: unknown): ParsedUsage {
   const cacheWriteTokens = count('cacheWriteTokens', 0)
   const reasoningTokens = count('reasoningTokens', 0)
   if (cachedInputTokens + cacheWriteTokens > inputTokens) {
-    throw new UsageInvalid('inputTokens', inputTokens, 'at least cachedInputTokens + cacheWriteTokens, which it includes')
+    throw new UsageInvalid(
+      'inputTokens',
+      inputTokens,
+      'at least cachedInputTokens + cacheWriteTokens, which it includes',
+    )
   }
   if (reasoningTokens > outputTokens) {
     throw new UsageInvalid('outputTokens', outputTokens, 'at least reasoningTokens, which it includes')
   }
   if (inputTokens + outputTokens > MAX_COUNT) {
-    throw new UsageInvalid('outputTokens', outputTokens, `at most ${MAX_COUNT} tokens together with inputTokens`)
+    throw new UsageInvalid(
+      'outputTokens',
+      outputTokens,
+      `at most ${MAX_COUNT} tokens together with inputTokens`,
+    )
   }
   const latencyMs = own('latencyMs')
-  if (latencyMs !== undefined && !(typeof latencyMs === 'number' && latencyMs >= 0 && latencyMs <= MAX_COUNT)) {
+  if (
+    latencyMs !== undefined &&
+    !(typeof latencyMs === 'number' && latencyMs >= 0 && latencyMs <= MAX_COUNT)
+  ) {
     throw new UsageInvalid('latencyMs', latencyMs, 'milliseconds, not negative')
   }
   const costUsd = own('costUsd')

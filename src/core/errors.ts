@@ -1,3 +1,4 @@
+import { describe } from './describe.js'
 import type { LimitName, Usage } from './limits.js'
 
 /** Survives two copies of the package in one process, where `instanceof` does not. */
@@ -103,7 +104,12 @@ export class ToolNotPermitted extends WritError {
   readonly reason: DenialReason
   readonly issues?: readonly Issue[]
 
-  constructor(message: string, tool: string, reason: DenialReason, options?: ErrorOptions & { issues?: readonly Issue[] }) {
+  constructor(
+    message: string,
+    tool: string,
+    reason: DenialReason,
+    options?: ErrorOptions & { issues?: readonly Issue[] },
+  ) {
     super(message, options)
     this.tool = tool
     this.reason = reason
@@ -250,24 +256,5 @@ export class RuntimeUnsupported extends WritError {
 
   constructor(what: string, needs: string) {
     super(`${what} needs ${needs}, which this runtime does not have`)
-  }
-}
-
-/** A short, bounded description of any value for an error message; never its contents. */
-export function describe(value: unknown): string {
-  if (value === null) return 'null'
-  switch (typeof value) {
-    case 'number':
-    case 'boolean':
-    case 'undefined':
-      return String(value)
-    case 'bigint':
-      return 'a bigint'
-    case 'string':
-      return value.length <= 64 ? JSON.stringify(value) : `a string of ${value.length} characters`
-    case 'object':
-      return Array.isArray(value) ? 'an array' : 'an object'
-    default:
-      return `a ${typeof value}`
   }
 }

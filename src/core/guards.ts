@@ -1,6 +1,6 @@
-import { describe } from './errors.js'
+import { describe } from './describe.js'
 
-const { getPrototypeOf } = Object
+const { getPrototypeOf, hasOwn, prototype: objectPrototype } = Object
 const { ownKeys } = Reflect
 const { isArray } = Array
 
@@ -14,12 +14,25 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return prototype === null || getPrototypeOf(prototype) === null
 }
 
-/** True for anything `await` would wait for. */
+/** True for anything `await` would wait for, but not for every object when `Object.prototype` has a `then`. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
-    typeof (value as { then?: unknown }).then === 'function'
-  )
+  if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false
+  const { then } = value as { then?: unknown }
+  return typeof then === 'function' && then !== (objectPrototype as { then?: unknown }).then
+}
+
+/** A member of one of our own objects that may be absent, whatever `Object.prototype` was made to answer. */
+export function own<T extends object, K extends keyof T>(value: T, name: K): T[K] | undefined {
+  return hasOwn(value, name) ? value[name] : undefined
+}
+
+/** A member of somebody else's object: its own or its class's, never one that every object was made to have. */
+export function readMember(value: unknown, name: string): unknown {
+  if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return undefined
+  for (let holder: unknown = value; holder !== null && holder !== objectPrototype; holder = getPrototypeOf(holder)) {
+    if (hasOwn(holder as object, name)) return (value as Record<string, unknown>)[name]
+  }
+  return undefined
 }
 
 /**
@@ -32,7 +45,8 @@ export function readOptions<K extends string>(
   value: unknown,
   known: readonly K[],
 ): { readonly [P in K]?: unknown } {
-  if (!isPlainObject(value)) throw new TypeError(`${label}: expected an options object, got ${describe(value)}`)
+  if (!isPlainObject(value))
+    throw new TypeError(`${label}: expected an options object, got ${describe(value)}`)
   const options: { [P in K]?: unknown } = Object.create(null)
   for (const key of ownKeys(value)) {
     if (typeof key === 'symbol' || !known.includes(key as K)) {
@@ -57,7 +71,8 @@ export function readCount(label: string, value: unknown, max: number = MAX_COUNT
 
 /** @throws TypeError when `value` is no function. */
 export function readFunction<F extends (...args: never[]) => unknown>(label: string, value: unknown): F {
-  if (typeof value !== 'function') throw new TypeError(`${label}: expected a function, got ${describe(value)}`)
+  if (typeof value !== 'function')
+    throw new TypeError(`${label}: expected a function, got ${describe(value)}`)
   return value as F
 }
 

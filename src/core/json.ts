@@ -15,7 +15,9 @@ export type PlainData =
   | readonly PlainData[]
   | { readonly [key: string]: PlainData }
 
-export type Snapshot = { readonly ok: true; readonly value: PlainData } | { readonly ok: false; readonly issue: Issue }
+export type Snapshot =
+  | { readonly ok: true; readonly value: PlainData }
+  | { readonly ok: false; readonly issue: Issue }
 
 /** Deeper than any real tool input; what a cycle runs into. */
 export const MAX_DEPTH = 64
@@ -32,7 +34,9 @@ export const NOT_JSON: unique symbol = Symbol('not JSON')
  * Makes the objects of a copy. Their prototype is empty, frozen and the end of its chain, so they inherit
  * nothing, like `Object.create(null)`, but stay in the engine's fast representation: a fifth of the time.
  */
-const Bare = function Bare() {} as unknown as new () => Record<string, PlainData>
+const Bare = function Bare() {
+  // Nothing of its own.
+} as unknown as new () => Record<string, PlainData>
 Bare.prototype = freeze(create(null))
 
 const FAULT: unique symbol = Symbol('fault')
@@ -80,7 +84,8 @@ function copy(value: unknown, depth: number, walk: Walk): PlainData | typeof FAU
       return isFinite(value) ? value : fault(walk, 'not_finite', 'a number that is not finite')
     case 'object':
       if (value === null) return null
-      if (depth === MAX_DEPTH) return fault(walk, 'too_deep', `nested deeper than ${MAX_DEPTH} levels, or a cycle`)
+      if (depth === MAX_DEPTH)
+        return fault(walk, 'too_deep', `nested deeper than ${MAX_DEPTH} levels, or a cycle`)
       try {
         return isArray(value) ? copyArray(value, depth, walk) : copyObject(value, depth, walk)
       } catch {

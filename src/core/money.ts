@@ -11,16 +11,22 @@ const NANO = 1_000_000_000
 export const MAX_USD = 9_007_199
 
 /**
- * Converts US dollars to nano-USD, exactly for an amount with at most nine decimal places, rounded **up**
- * otherwise, so that a great many tiny charges cannot add up to nothing.
+ * Converts US dollars to nano-USD: exactly for an amount with at most nine decimal places (up to 2^23, beyond
+ * which a double cannot tell them apart), rounded **up** otherwise, so that a great many tiny charges cannot
+ * add up to nothing.
  *
  * @returns `undefined` when `usd` is no finite number from 0 to {@link MAX_USD}.
  */
 export function toNanoUsd(usd: unknown): NanoUsd | undefined {
   if (typeof usd !== 'number' || !(usd >= 0 && usd <= MAX_USD)) return undefined
+  if (usd === 0) return 0
   const nearest = Math.round(usd * NANO)
-  // Division is correctly rounded, so this holds exactly when `usd` is the double nearest to that decimal.
-  return nearest / NANO === usd ? nearest : Math.ceil(usd * NANO)
+  if (nearest / NANO === usd) return nearest
+  // The product is rounded and may be off by one. Division is correctly rounded, so the least integer that
+  // reaches `usd` is the decimal that it stands for, and where there is none, the next one up.
+  let amount = nearest - 2
+  while (amount / NANO < usd) amount += 1
+  return amount
 }
 
 /** The amount in US dollars, as the double nearest to it. */

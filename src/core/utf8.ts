@@ -10,7 +10,6 @@ export function utf8Length(text: string): number {
       const next = text.charCodeAt(index + 1)
       if (next >= 0xdc00 && next <= 0xdfff) {
         index += 1
-        continue
       }
     }
   }

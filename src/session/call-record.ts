@@ -1,9 +1,10 @@
 import type { RegisteredTool } from '../contract/registry.js'
 import type { DispatchRequest } from '../contract/session-types.js'
 import type { DenialReason } from '../core/errors.js'
+import { own } from '../core/guards.js'
+import * as payloads from './call-payloads.js'
 import type { SessionCore } from './core.js'
 import type { Permit, Refusal } from './decide.js'
-import * as payloads from './payloads.js'
 
 /**
  * The records of one tool call: a denial, or an intent followed by a result, and after an abandoned call
@@ -20,15 +21,19 @@ export class CallRecord {
   constructor(core: SessionCore, id: string, request: DispatchRequest) {
     this.#core = core
     this.#id = id
-    this.#members = payloads.callMembers(id, request.name, request.id)
+    this.#members = payloads.callMembers(id, request.name, own(request, 'id'))
   }
 
   /** The call was denied, for this reason. */
   denied(refusal: Refusal, reason: DenialReason): void {
     this.#closed = true
     const { tool, input, validated, decision } = refusal
-    const issues = tool === undefined || decision.issues === undefined ? '' : payloads.issues(tool, decision.issues)
-    this.#core.emit('tool_denied', payloads.toolDenied(this.#members, reason, payloads.args(tool, input, validated), issues))
+    const found = own(decision, 'issues')
+    const issues = tool === undefined || found === undefined ? '' : payloads.issues(tool, found)
+    this.#core.emit(
+      'tool_denied',
+      payloads.toolDenied(this.#members, reason, payloads.args(tool, input, validated), issues),
+    )
   }
 
   /** The call may have its effect from now on. */
@@ -56,7 +61,10 @@ export class CallRecord {
     if (this.#closed) return
     this.#closed = true
     if (this.#tool === undefined) {
-      this.#core.note('tool_denied', payloads.toolDenied(this.#members, 'aborted', payloads.args(undefined, undefined, false), ''))
+      this.#core.note(
+        'tool_denied',
+        payloads.toolDenied(this.#members, 'aborted', payloads.args(undefined, undefined, false), ''),
+      )
     } else {
       this.#core.note('tool_result', this.#result(false, { error: reason }))
     }
@@ -73,7 +81,7 @@ export class CallRecord {
       elapsedMs: this.elapsedMs,
       effect: this.#effect(returned),
       ...(failure === undefined ? {} : { error: failure.error }),
-      ...(late === undefined ? {} : { late }),
+      late: late === true,
     })
   }
 

@@ -1,68 +1,33 @@
-import type { AuditLog } from '../audit/log.js'
 import type { EventName } from '../audit/event.js'
-import { display, type Limits } from '../contract/budget.js'
+import type { AnySession } from '../contract/any-session.js'
+import { display } from '../contract/budget.js'
 import { type Breach, Meter } from '../contract/meter.js'
-import type { Prices } from '../contract/prices.js'
-import type { Registry } from '../contract/registry.js'
-import type { AnySession, Remaining } from '../contract/session-types.js'
-import type { Clock } from '../core/clock.js'
-import { AuditUnavailable, BudgetExceeded, SessionClosed } from '../core/errors.js'
+import { AuditUnavailable, BudgetExceeded } from '../core/errors.js'
 import { newId } from '../core/ids.js'
-import type { Usage } from '../core/limits.js'
-import { fromNanoUsd } from '../core/money.js'
+import { CallerSignal } from './caller-signal.js'
 import { Deadline } from './deadline.js'
-import * as payloads from './payloads.js'
-
-/** What all sessions of an agent have in common. */
-export interface AgentSetup {
-  readonly identity: string
-  readonly log: AuditLog
-  readonly prices: Prices
-  readonly clock: Clock
-  /** Its sessions that have not ended. */
-  readonly sessions: Set<SessionCore>
-}
-
-/** What one session is opened with. */
-export interface SessionSetup {
-  readonly user: string
-  readonly task: string | undefined
-  readonly limits: Limits
-  readonly registry: Registry
-  readonly parent: SessionCore | undefined
-}
-
-/**
- * Something in flight that the end of its session has to stop. A session keeps them in a list that runs
- * through them, because every call enters and leaves it.
- */
-export abstract class Live {
-  /** The neighbours in the list of the session; the core alone touches them. */
-  before: Live | undefined
-  after: Live | undefined
-  entered = false
-  /** Called at most once, and MUST NOT throw. */
-  abstract abort(reason: unknown): void
-}
-
-export type Outcome = 'completed' | 'failed' | 'killed' | 'cancelled'
+import { Lifecycle } from './lifecycle.js'
+import { type Live, LiveList } from './live.js'
+import { SessionRecorder } from './recorder.js'
+import * as payloads from './session-payloads.js'
+import type { AgentSetup, SessionSetup } from './setup.js'
+import { usageOf } from './snapshots.js'
 
 /** Limits whose breach stops what is under way, not only what would come next. */
 const INTERRUPTING: ReadonlySet<string> = new Set(['usd', 'tokens', 'wallMs'])
 
 /**
- * The state of one session, shared by its asynchronous and its synchronous face.
- *
- * It moves in one direction: open → (killed | cancelled) → closed. Once `terminal` is set, every call is
- * refused with it; once the end is on record, nothing but late results of abandoned tools is recorded.
+ * One session, shared by its asynchronous and its synchronous face: what it holds, what it has in flight,
+ * and how it ends. Once the end is on record, nothing but what comes too late is recorded.
  */
 export class SessionCore {
   readonly agent: AgentSetup
   readonly setup: SessionSetup
+  readonly parent: SessionCore | undefined
   readonly id: string
   readonly meter: Meter
   readonly depth: number
-  readonly openedMs: number
+  readonly lifecycle: Lifecycle
   /** The face of this session; set by whoever made it. */
   handle: AnySession | undefined
   /** Called when what is under way has to stop, with the reason. */
@@ -71,19 +36,11 @@ export class SessionCore {
   onDrained: (() => void) | undefined
   /** Calls of each tool that has a `maxCalls`. */
   toolCalls: Map<string, number> | undefined
-  state: AnySession['state'] = 'open'
-  #terminal: { readonly error: unknown } | undefined
-  #endedBy: { readonly error: unknown } | undefined
-  #endedMs: number | undefined
-  #deadline: Deadline | undefined
-  /** The most recent of what is in flight. */
-  #live: Live | undefined
+  readonly #recorder: SessionRecorder
+  readonly #live = new LiveList()
   #children: Set<SessionCore> | undefined
-  #controller: AbortController | undefined
-  #interrupt: { readonly reason: unknown } | undefined
-  #caller: { readonly signal: AbortSignal; readonly listener: () => void } | undefined
-  #envelope: string | undefined
-  #records = 0
+  #deadline: Deadline | undefined
+  #caller: CallerSignal | undefined
   #calls = 0
   #refused = 0
   #stopped = 0
@@ -94,60 +51,27 @@ export class SessionCore {
    * @throws what a session that it would be nested in throws when it is dead or does not allow the depth.
    * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) when the opening cannot be recorded.
    */
-  constructor(agent: AgentSetup, setup: SessionSetup) {
-    const { parent } = setup
+  constructor(agent: AgentSetup, setup: SessionSetup, parent: SessionCore | undefined) {
     parent?.assertOpen()
     const breach = parent?.meter.nest()
     if (parent !== undefined && breach !== undefined) throw parent.kill(breach)
     this.agent = agent
     this.setup = setup
+    this.parent = parent
     this.id = newId(agent.clock.nowMs())
     this.meter = new Meter(setup.limits, parent?.meter)
     this.depth = parent === undefined ? 0 : parent.depth + 1
-    this.openedMs = agent.clock.monotonicMs()
-    this.emit('session_start', payloads.sessionStart(this))
+    this.lifecycle = new Lifecycle(this.id)
+    this.#recorder = new SessionRecorder(agent, this.id, setup.user, this.meter)
+    this.emit(
+      'session_start',
+      payloads.sessionStart(setup.task, setup.limits, setup.registry.summary, parent?.id, this.depth),
+    )
     if (setup.limits.wallMs !== Number.POSITIVE_INFINITY) {
-      this.#deadline = new Deadline(agent.clock, this.openedMs + setup.limits.wallMs, this)
+      this.#deadline = new Deadline(agent.clock, this.#recorder.openedMs + setup.limits.wallMs, this)
     }
-    if (parent !== undefined) {
-      parent.#children ??= new Set()
-      parent.#children.add(this)
-    }
+    if (parent !== undefined) (parent.#children ??= new Set()).add(this)
     agent.sessions.add(this)
-  }
-
-  get principal(): string {
-    return `${this.agent.identity}@${this.id}`
-  }
-
-  /** Made on first read: most sessions never need one. */
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#interrupt !== undefined) this.#controller.abort(this.#interrupt.reason)
-      else if (this.state === 'closed') this.#controller.abort(this.#refusal())
-    }
-    return this.#controller.signal
-  }
-
-  /** What killed or cancelled the session, once it has ended: its owner's promise rejects with this. */
-  get endedBy(): { readonly error: unknown } | undefined {
-    return this.#endedBy
-  }
-
-  /** Records of this session so far. */
-  get records(): number {
-    return this.#records
-  }
-
-  /** Calls that were refused because the session was dead: they are counted, not recorded one by one. */
-  get refused(): number {
-    return this.#refused
-  }
-
-  /** Calls that were in flight when the session had to stop. */
-  get stopped(): number {
-    return this.#stopped
   }
 
   /** An id for the next call: unique over all logs, because the session's is. */
@@ -162,11 +86,11 @@ export class SessionCore {
    * @throws the error that ended this session, or one that it is nested in.
    */
   assertOpen(): void {
-    for (let node: SessionCore | undefined = this; node !== undefined; node = node.setup.parent) {
+    for (let node: SessionCore | undefined = this; node !== undefined; node = node.parent) {
       node.checkTime()
-      if (node.#terminal !== undefined || node.state === 'closed') {
+      if (node.lifecycle.isDead) {
         this.#refused += 1
-        throw node.#refusal()
+        throw node.lifecycle.refusal
       }
     }
     const { failure } = this.agent.log
@@ -179,25 +103,28 @@ export class SessionCore {
    * @throws the reason why the session was stopped.
    */
   throwIfInterrupted(): void {
-    for (let node: SessionCore | undefined = this; node !== undefined; node = node.setup.parent) {
+    for (let node: SessionCore | undefined = this; node !== undefined; node = node.parent) {
       node.checkTime()
-      if (node.#interrupt !== undefined) throw node.#interrupt.reason
+      const { interruption } = node.lifecycle
+      if (interruption !== undefined) throw interruption.error
     }
   }
 
   /** Kills the session whose limit was broken: this one or one it is nested in. Returns the error to throw. */
   kill(breach: Breach): BudgetExceeded {
     let owner: SessionCore = this
-    while (owner.meter !== breach.meter && owner.setup.parent !== undefined) owner = owner.setup.parent
+    while (owner.meter !== breach.meter && owner.parent !== undefined) owner = owner.parent
     return owner.#die(breach, this)
   }
 
   /** The log cannot take records: nothing may happen any more. Returns the error to throw. */
   failAudit(failure: unknown): AuditUnavailable {
-    const error = failure instanceof AuditUnavailable ? failure : new AuditUnavailable('a record was refused', { cause: failure })
-    if (this.#terminal === undefined && this.state === 'open') {
-      this.#terminal = { error }
-      this.state = 'killed'
+    const error =
+      failure instanceof AuditUnavailable
+        ? failure
+        : new AuditUnavailable('a record was refused', { cause: failure })
+    if (this.lifecycle.state === 'open') {
+      this.lifecycle.doom(error, 'killed')
       this.#stop(error)
     }
     return error
@@ -205,38 +132,34 @@ export class SessionCore {
 
   /** Cancels the session when the caller's signal says so. */
   follow(signal: AbortSignal): void {
-    const listener = (): void => this.cancel(signal.reason)
-    this.#caller = { signal, listener }
-    signal.addEventListener('abort', listener, { once: true })
+    this.#caller = new CallerSignal(signal, (reason) => this.cancel(reason))
   }
 
-  /** Ends the session because its caller no longer wants it. */
+  /** Stops the session because its caller no longer wants it. */
   cancel(reason: unknown): void {
-    if (this.state === 'closed') return
-    if (this.#terminal === undefined) {
-      this.#terminal = { error: reason }
-      this.state = 'cancelled'
-    }
+    if (this.lifecycle.state === 'closed') return
+    this.lifecycle.doom(reason, 'cancelled')
     this.#stop(reason)
   }
 
   /** Ends the session: stops what is in flight and records the end. Only the first call does anything. */
-  end(outcome: 'completed' | 'failed', cause?: unknown): void {
-    if (this.state === 'closed') return
+  end(wanted: 'completed' | 'failed', cause?: unknown): void {
+    if (this.lifecycle.state === 'closed') return
     this.checkTime()
-    this.#endedBy = this.#terminal
-    const reason = this.#endedBy?.error ?? cause
-    const result: Outcome = this.state === 'killed' || this.state === 'cancelled' ? this.state : outcome
-    this.#endedMs = this.#nowMs()
-    this.state = 'closed'
-    if (this.#live !== undefined || this.#children !== undefined) this.#stopAll(this.#refusal())
-    if (this.#controller?.signal.aborted === false) this.#controller.abort(this.#refusal())
+    const outcome = this.lifecycle.close(wanted)
+    const reason = this.lifecycle.endedBy === undefined ? cause : this.lifecycle.endedBy.error
+    this.#recorder.stopClock()
+    if (!this.#live.isEmpty || this.#children !== undefined) this.#stopAll(this.lifecycle.refusal)
+    this.lifecycle.abortSignal()
     this.#deadline?.clear()
-    this.#caller?.signal.removeEventListener('abort', this.#caller.listener)
-    const { parent } = this.setup
-    if (parent !== undefined) parent.#children?.delete(this)
+    this.#caller?.release()
+    if (this.parent !== undefined) this.parent.#children?.delete(this)
     this.agent.sessions.delete(this)
-    this.emit('session_end', payloads.sessionEnd(this, result, reason))
+    try {
+      this.#recorder.writeEnd(outcome, reason, this.#stopped, this.#refused)
+    } catch (failure) {
+      throw this.failAudit(failure)
+    }
   }
 
   /**
@@ -245,13 +168,11 @@ export class SessionCore {
    * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE), which ends the session.
    */
   emit(event: EventName, payload: string): void {
-    this.#envelope ??= payloads.envelope(this)
     try {
-      this.agent.log.append(event, payload, this.#envelope, payloads.budget(this.meter, this.#wallMs()))
+      this.#recorder.write(event, payload)
     } catch (failure) {
       throw this.failAudit(failure)
     }
-    this.#records += 1
   }
 
   /** As {@link emit}, for what must be noted but cannot change anything any more. */
@@ -264,122 +185,77 @@ export class SessionCore {
   }
 
   enter(live: Live): void {
-    live.entered = true
-    live.before = this.#live
-    if (this.#live !== undefined) this.#live.after = live
-    this.#live = live
+    this.#live.enter(live)
   }
 
   leave(live: Live): void {
-    if (!live.entered) return
-    live.entered = false
-    const { before, after } = live
-    if (after === undefined) this.#live = before
-    else after.before = before
-    if (before !== undefined) before.after = after
-    live.before = undefined
-    live.after = undefined
-    if (this.state === 'killed') this.#drain()
+    this.#live.leave(live)
+    if (this.lifecycle.state === 'killed') this.#drain()
   }
 
-  usage(): Usage {
-    const { usd, tokens, toolCalls, llmCalls, depth, denials } = this.meter
-    return Object.freeze({ usd: fromNanoUsd(usd), tokens, wallMs: this.#wallMs(), toolCalls, llmCalls, depth, denials })
-  }
-
-  remaining(): Remaining {
-    const left: { -readonly [L in keyof Remaining]: Remaining[L] } = {}
-    const { limits } = this.meter
-    const { tokens, usd } = { tokens: this.meter.left('tokens'), usd: this.meter.left('usd') }
-    if (usd !== Number.POSITIVE_INFINITY) left.usd = fromNanoUsd(Math.max(0, usd))
-    if (tokens !== Number.POSITIVE_INFINITY) left.tokens = Math.max(0, tokens)
-    if (limits.wallMs !== Number.POSITIVE_INFINITY) left.wallMs = Math.max(0, limits.wallMs - this.#wallMs())
-    for (const name of ['toolCalls', 'llmCalls', 'denials', 'depth'] as const) {
-      const count = this.meter.countLeft(name)
-      if (count !== Number.POSITIVE_INFINITY) left[name] = count
-    }
-    return Object.freeze(left)
-  }
-
-  /** True when a limit in US dollars holds here or above: then every call needs a price. */
-  get isUsdLimited(): boolean {
-    return this.meter.left('usd') !== Number.POSITIVE_INFINITY
-  }
-
-  #refusal(): unknown {
-    this.#terminal ??= { error: new SessionClosed(this.id) }
-    return this.#terminal.error
-  }
-
-  #nowMs(): number {
-    return this.agent.clock.monotonicMs()
-  }
-
-  #wallMs(): number {
-    return Math.floor((this.#endedMs ?? this.#nowMs()) - this.openedMs)
+  /** Whole milliseconds since the session opened; they stop at its end. */
+  get wallMs(): number {
+    return this.#recorder.wallMs
   }
 
   /** A timer cannot fire while the event loop is blocked, so every call looks at the clock as well. */
   checkTime(): void {
-    if (this.#deadline !== undefined && this.state === 'open' && this.#deadline.hasPassed()) this.onDeadline()
+    if (this.#deadline !== undefined && this.lifecycle.state === 'open' && this.#deadline.hasPassed())
+      this.onDeadline()
   }
 
   /** The time is up. */
   onDeadline(): void {
-    if (this.state === 'closed') return
-    this.#die({ meter: this.meter, limit: 'wallMs', used: this.#wallMs(), max: this.setup.limits.wallMs }, this)
+    if (this.lifecycle.state === 'closed') return
+    this.#die({ meter: this.meter, limit: 'wallMs', used: this.wallMs, max: this.setup.limits.wallMs }, this)
   }
 
   #die(breach: Breach, source: SessionCore): BudgetExceeded {
     const { limit } = breach
-    const error = new BudgetExceeded(limit, display(limit, breach.used), display(limit, breach.max), this.usage())
-    const first = this.#terminal === undefined
-    if (first && this.state === 'open') {
-      this.#terminal = { error }
-      this.state = 'killed'
-    }
-    this.note('budget_exceeded', payloads.budgetExceeded(error, source === this ? undefined : source))
+    const error = new BudgetExceeded(
+      limit,
+      display(limit, breach.used),
+      display(limit, breach.max),
+      usageOf(this.meter, this.wallMs),
+    )
+    this.lifecycle.doom(error, 'killed')
+    this.note('budget_exceeded', payloads.budgetExceeded(error, source === this ? undefined : source.id))
     if (INTERRUPTING.has(limit)) this.#stop(error)
     else this.#drain()
-    const terminal = this.#terminal?.error
-    return terminal instanceof BudgetExceeded ? terminal : error
+    const { refusal } = this.lifecycle
+    return refusal instanceof BudgetExceeded ? refusal : error
   }
 
   /** What has just left still has its result to record: look again after that. */
   #drain(): void {
-    if (this.onDrained === undefined || this.#live !== undefined) return
+    if (this.onDrained === undefined || !this.#live.isEmpty) return
     queueMicrotask(() => {
-      if (this.state === 'killed' && this.#live === undefined) this.onDrained?.()
+      if (this.lifecycle.state === 'killed' && this.#live.isEmpty) this.onDrained?.()
     })
   }
 
   /** Aborts the signal and everything in flight, here and below, and tells the owner. Only once. */
   #stop(reason: unknown): void {
-    if (this.#interrupt !== undefined) return
-    this.#interrupt = { reason }
+    if (!this.lifecycle.interrupt(reason)) return
     this.#deadline?.clear()
     this.#stopAll(reason)
-    this.#controller?.abort(reason)
+    this.lifecycle.abortSignal()
     this.onInterrupt?.(reason)
   }
 
   #stopAll(reason: unknown): void {
-    for (let live = this.#live; live !== undefined; live = this.#live) {
-      this.leave(live)
-      this.#stopped += 1
-      live.abort(reason)
-    }
+    this.#stopped += this.#live.stopAll(reason)
     const children = this.#children
     this.#children = undefined
     if (children !== undefined) for (const child of children) child.#dieWithParent(reason)
   }
 
   #dieWithParent(reason: unknown): void {
-    if (this.state === 'closed') return
-    if (this.#terminal === undefined) {
-      this.#terminal = { error: reason }
-      this.state = reason instanceof BudgetExceeded || reason instanceof AuditUnavailable ? 'killed' : 'cancelled'
-    }
+    if (this.lifecycle.state === 'closed') return
+    this.lifecycle.doom(
+      reason,
+      reason instanceof BudgetExceeded || reason instanceof AuditUnavailable ? 'killed' : 'cancelled',
+    )
     this.#stop(reason)
   }
 }

@@ -1,6 +1,6 @@
+import type { AnySession } from '../contract/any-session.js'
 import { NoSession } from '../core/errors.js'
 import { builtin } from '../core/runtime.js'
-import type { AnySession } from '../contract/session-types.js'
 import type { SessionCore } from './core.js'
 
 interface ContextStorage {

@@ -1,9 +1,9 @@
 import { type DeniedDecision, deny } from '../contract/decision.js'
-import type { Registry, RegisteredTool } from '../contract/registry.js'
-import type { StandardIssue, StandardResult } from '../contract/standard-schema.js'
+import type { RegisteredTool, Registry } from '../contract/registry.js'
+import type { StandardIssue } from '../contract/standard-schema.js'
 import type { ToolContext } from '../contract/tool.js'
 import type { Issue } from '../core/errors.js'
-import { isThenable } from '../core/guards.js'
+import { isThenable, readMember } from '../core/guards.js'
 import { type PlainData, snapshot } from '../core/json.js'
 
 /**
@@ -28,7 +28,7 @@ export interface Refusal {
   readonly input: unknown
   /** True when `input` passed the schema, so that the tool's `redact` may read it. */
   readonly validated: boolean
-  readonly cause?: unknown
+  readonly cause: unknown
 }
 
 /**
@@ -38,24 +38,29 @@ export interface Refusal {
  * predicate, the log and the tool receive. Whatever is not a clear yes is a denial by name: unknown,
  * thrown, rejected, not a boolean.
  */
-export function* decide(registry: Registry, name: string, rawInput: unknown, context: ToolContext): Steps<Permit | Refusal> {
+export function* decide(
+  registry: Registry,
+  name: string,
+  rawInput: unknown,
+  context: ToolContext,
+): Steps<Permit | Refusal> {
   const tool = registry.get(name)
   if (tool === undefined) return refuse(deny(name, 'not_registered'), undefined, undefined, false)
 
   const given = snapshot(rawInput)
   if (!given.ok) return refuse(deny(name, 'invalid_input', [given.issue]), tool, undefined, false)
 
-  let result: unknown
+  let checked: CheckedResult | undefined
   try {
-    result = tool.validate(given.value)
+    let result = tool.validate(given.value)
     if (isThenable(result)) result = yield result
+    checked = readResult(result)
   } catch (cause) {
     return refuse(deny(name, 'schema_error'), tool, given.value, false, cause)
   }
-  const checked = readResult(result)
   if (checked === undefined) return refuse(deny(name, 'schema_error'), tool, given.value, false)
   if (checked.issues !== undefined) {
-    return refuse(deny(name, 'invalid_input', checked.issues.map(readIssue)), tool, given.value, false)
+    return refuse(deny(name, 'invalid_input', checked.issues), tool, given.value, false)
   }
   const input = snapshot(checked.value)
   if (!input.ok) return refuse(deny(name, 'invalid_input', [input.issue]), tool, given.value, false)
@@ -69,7 +74,12 @@ export function* decide(registry: Registry, name: string, rawInput: unknown, con
       return refuse(deny(name, 'predicate_error'), tool, input.value, true, cause)
     }
     if (verdict !== true) {
-      return refuse(deny(name, verdict === false ? 'predicate_false' : 'predicate_error'), tool, input.value, true)
+      return refuse(
+        deny(name, verdict === false ? 'predicate_false' : 'predicate_error'),
+        tool,
+        input.value,
+        true,
+      )
     }
   }
   return { allowed: true, tool, input: input.value }
@@ -82,30 +92,41 @@ export function refuse(
   validated: boolean,
   cause?: unknown,
 ): Refusal {
-  return { allowed: false, decision, tool, input, validated, ...(cause === undefined ? {} : { cause }) }
+  return { allowed: false, decision, tool, input, validated, cause }
 }
 
-/** A schema that answers with anything but a value or a list of issues has not answered. */
-export function readResult(result: unknown): StandardResult<unknown> | undefined {
+/** What a schema found: a value, or issues. */
+export type CheckedResult =
+  | { readonly value: unknown; readonly issues: undefined }
+  | { readonly issues: readonly Issue[] }
+
+/**
+ * The answer of a schema, copied. A schema that answers with anything but a value or a list of issues has
+ * not answered; reading an answer of somebody else's making may throw.
+ */
+export function readResult(result: unknown): CheckedResult | undefined {
   if (typeof result !== 'object' || result === null) return undefined
-  if (Object.hasOwn(result, 'issues') && (result as { issues: unknown }).issues !== undefined) {
+  if (Object.hasOwn(result, 'issues')) {
     const { issues } = result as { issues: unknown }
-    return Array.isArray(issues) ? { issues: issues as StandardIssue[] } : undefined
+    if (issues !== undefined) return Array.isArray(issues) ? { issues: issues.map(readIssue) } : undefined
   }
-  return Object.hasOwn(result, 'value') ? { value: (result as { value: unknown }).value } : undefined
+  return Object.hasOwn(result, 'value')
+    ? { value: (result as { value: unknown }).value, issues: undefined }
+    : undefined
 }
 
 /** One issue of a schema, copied; schemas name the kind of fault in `code`, if they do at all. */
-export function readIssue(issue: StandardIssue): Issue {
-  const { code, message, path = [] } = issue as StandardIssue & { code?: unknown }
+function readIssue(issue: StandardIssue): Issue {
+  const path = (readMember(issue, 'path') ?? []) as NonNullable<StandardIssue['path']>
+  const code = readMember(issue, 'code')
   return Object.freeze({
     path: Object.freeze(path.map(readStep)),
     code: typeof code === 'string' ? code : 'invalid',
-    message: String(message),
+    message: String(readMember(issue, 'message')),
   })
 }
 
 function readStep(step: PropertyKey | { readonly key: PropertyKey }): string | number {
   const key = typeof step === 'object' ? step.key : step
-  return typeof key === 'number' ? key : String(key)
+  return typeof key === 'number' && Number.isFinite(key) ? key : String(key)
 }

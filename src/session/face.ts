@@ -1,8 +1,16 @@
-import type { AnySession, LlmRequest, Remaining, Reservation, ReserveRequest, Spent } from '../contract/session-types.js'
+import type {
+  AnySession,
+  LlmRequest,
+  Remaining,
+  Reservation,
+  ReserveRequest,
+  Spent,
+} from '../contract/any-session.js'
 import type { LlmUsage } from '../contract/usage.js'
 import type { Usage } from '../core/limits.js'
 import type { SessionCore } from './core.js'
 import { recordLlm, reserveAmounts, reserveLlm } from './metering.js'
+import { remainingOf, usageOf } from './snapshots.js'
 
 /** What both kinds of session show of their core. */
 export abstract class SessionFace implements AnySession {
@@ -18,7 +26,7 @@ export abstract class SessionFace implements AnySession {
   }
 
   get principal(): string {
-    return this.#core.principal
+    return `${this.#core.agent.identity}@${this.#core.id}`
   }
 
   get user(): string {
@@ -30,19 +38,19 @@ export abstract class SessionFace implements AnySession {
   }
 
   get signal(): AbortSignal {
-    return this.#core.signal
+    return this.#core.lifecycle.signal
   }
 
   get state(): AnySession['state'] {
-    return this.#core.state
+    return this.#core.lifecycle.state
   }
 
   usage(): Usage {
-    return this.#core.usage()
+    return usageOf(this.#core.meter, this.#core.wallMs)
   }
 
   remaining(): Remaining {
-    return this.#core.remaining()
+    return remainingOf(this.#core.meter, this.#core.wallMs)
   }
 
   recordLlm(usage: LlmUsage): void {
@@ -52,6 +60,8 @@ export abstract class SessionFace implements AnySession {
   reserve(request: LlmRequest): Reservation<LlmUsage>
   reserve(request: ReserveRequest): Reservation<Spent>
   reserve(request: LlmRequest | ReserveRequest): Reservation<LlmUsage> | Reservation<Spent> {
-    return 'model' in request ? reserveLlm(this.#core, request).handOut() : reserveAmounts(this.#core, request)
+    return Object.hasOwn(request, 'model')
+      ? reserveLlm(this.#core, request as LlmRequest).handOut()
+      : reserveAmounts(this.#core, request as ReserveRequest)
   }
 }

@@ -1,18 +1,23 @@
 import { type Decision, type DeniedDecision, deny } from '../contract/decision.js'
 import type { RegisteredTool } from '../contract/registry.js'
 import type { DispatchRequest } from '../contract/session-types.js'
-import { describe, ToolOutputInvalid, ToolTimeout } from '../core/errors.js'
+import { describe } from '../core/describe.js'
+import { ToolOutputInvalid, ToolTimeout } from '../core/errors.js'
 import { isThenable } from '../core/guards.js'
 import { CallRecord } from './call-record.js'
 import type { SessionCore } from './core.js'
-import { decide, type Permit, readIssue, readResult, type Refusal, refuse, type Steps } from './decide.js'
+import { decide, type Permit, type Refusal, readResult, refuse, type Steps } from './decide.js'
 import { CallContext, type LiveCall } from './live-call.js'
 
 /** How a call ended, when it did not end its session. */
 export type CallOutcome =
   | { readonly kind: 'done'; readonly output: unknown }
   | { readonly kind: 'denied'; readonly decision: DeniedDecision; readonly cause: unknown }
-  | { readonly kind: 'failed'; readonly reason: 'tool_error' | 'tool_timeout' | 'output_invalid'; readonly error: unknown }
+  | {
+      readonly kind: 'failed'
+      readonly reason: 'tool_error' | 'tool_timeout' | 'output_invalid'
+      readonly error: unknown
+    }
 
 /** What differs between the two kinds of session. */
 export interface Driver {
@@ -34,7 +39,8 @@ export function* callSteps(
   driver: Driver,
 ): Steps<CallOutcome> {
   const { core } = call
-  if (typeof request.name !== 'string') throw new TypeError(`tool name: expected a string, got ${describe(request.name)}`)
+  if (typeof request.name !== 'string')
+    throw new TypeError(`tool name: expected a string, got ${describe(request.name)}`)
   const context = new CallContext(call)
   const record = new CallRecord(core, call.id, request)
   call.onAbort = (reason) => record.stopped(reason)
@@ -111,19 +117,29 @@ function* run(
   }
   // The tool blocked the event loop past its time: it finished, but not as it was allowed to.
   if (limitMs !== undefined && record.elapsedMs > limitMs) {
-    return { kind: 'failed', reason: 'tool_timeout', error: new ToolTimeout(tool.name, limitMs), returned: true }
+    return {
+      kind: 'failed',
+      reason: 'tool_timeout',
+      error: new ToolTimeout(tool.name, limitMs),
+      returned: true,
+    }
   }
   return tool.outputSchema === undefined ? { kind: 'done', output } : yield* checkOutput(call, tool, output)
 }
 
 function* checkOutput(call: LiveCall, tool: RegisteredTool, output: unknown): Steps<RunOutcome> {
-  const invalid = (error: ToolOutputInvalid): RunOutcome => ({ kind: 'failed', reason: 'output_invalid', error, returned: true })
+  const invalid = (error: ToolOutputInvalid): RunOutcome => ({
+    kind: 'failed',
+    reason: 'output_invalid',
+    error,
+    returned: true,
+  })
   try {
     let result = tool.outputSchema?.['~standard'].validate(output) as unknown
     if (isThenable(result)) result = yield result
     const checked = readResult(result)
     if (checked !== undefined && checked.issues === undefined) return { kind: 'done', output: checked.value }
-    return invalid(new ToolOutputInvalid(tool.name, checked?.issues.map(readIssue) ?? []))
+    return invalid(new ToolOutputInvalid(tool.name, checked?.issues ?? []))
   } catch (cause) {
     throwIfStopped(call)
     return invalid(new ToolOutputInvalid(tool.name, [], { cause }))
@@ -134,7 +150,8 @@ function* checkOutput(call: LiveCall, tool: RegisteredTool, output: unknown): St
 function count(core: SessionCore, record: CallRecord, permit: Permit): Refusal | undefined {
   const { tool, input } = permit
   const calls = core.toolCalls?.get(tool.name) ?? 0
-  if (tool.maxCalls !== undefined && calls >= tool.maxCalls) return refuse(deny(tool.name, 'max_calls'), tool, input, true)
+  if (tool.maxCalls !== undefined && calls >= tool.maxCalls)
+    return refuse(deny(tool.name, 'max_calls'), tool, input, true)
   const breach = core.meter.count('toolCalls')
   if (breach !== undefined) {
     record.denied(refuse(deny(tool.name, 'budget_exceeded'), tool, input, true), 'budget_exceeded')

@@ -1,9 +1,11 @@
-import type { AnySession } from '../contract/session-types.js'
+import type { AnySession } from '../contract/any-session.js'
 import type { ToolContext } from '../contract/tool.js'
 import type { TimerHandle } from '../core/clock.js'
 import { NoSession } from '../core/errors.js'
-import { Live, type SessionCore } from './core.js'
+import { CallerSignal } from './caller-signal.js'
+import type { SessionCore } from './core.js'
 import type { Steps } from './decide.js'
+import { Live } from './live.js'
 
 /** Why a call was stopped. */
 export interface Abortion {
@@ -28,7 +30,7 @@ export class LiveCall extends Live {
   #interrupt: ((reason: unknown) => void) | undefined
   #controller: AbortController | undefined
   #timer: { readonly handle: TimerHandle } | undefined
-  #caller: { readonly signal: AbortSignal; readonly listener: () => void } | undefined
+  #caller: CallerSignal | undefined
 
   constructor(core: SessionCore) {
     super()
@@ -51,12 +53,7 @@ export class LiveCall extends Live {
 
   /** Stops the call when the caller's own signal says so. */
   follow(signal: AbortSignal): void {
-    const listener = (): void => this.abort(signal.reason)
-    if (signal.aborted) listener()
-    else {
-      this.#caller = { signal, listener }
-      signal.addEventListener('abort', listener, { once: true })
-    }
+    this.#caller = new CallerSignal(signal, (reason) => this.abort(reason))
   }
 
   /** Stops the call at a moment of its own. */
@@ -121,7 +118,7 @@ export class LiveCall extends Live {
   finish(): void {
     this.core.leave(this)
     if (this.#timer !== undefined) this.core.agent.clock.clearTimer(this.#timer.handle)
-    if (this.#caller !== undefined) this.#caller.signal.removeEventListener('abort', this.#caller.listener)
+    this.#caller?.release()
     this.#timer = undefined
     this.#caller = undefined
   }

@@ -1,8 +1,9 @@
 import { denialError } from '../contract/decision.js'
-import type { CallOptions, Denial, DispatchRequest, DispatchResult } from '../contract/session-types.js'
 import { parseSignal } from '../contract/options.js'
-import { describe, ToolTimeout, WritError } from '../core/errors.js'
-import { readCount, readOptions } from '../core/guards.js'
+import type { Denial, DispatchRequest, DispatchResult } from '../contract/session-types.js'
+import { describe } from '../core/describe.js'
+import { ToolTimeout, WritError } from '../core/errors.js'
+import { own, readCount, readOptions } from '../core/guards.js'
 import { NOT_JSON } from '../core/json.js'
 import type { CallOutcome } from './kernel.js'
 
@@ -20,14 +21,32 @@ export function dispatchResult(tool: string, outcome: CallOutcome): DispatchResu
   return { ok: false, denial: Object.freeze(denial) }
 }
 
-function denialOf({ tool, reason, message, issues }: Extract<CallOutcome, { kind: 'denied' }>['decision']): Denial {
-  return { code: 'ERR_TOOL_NOT_PERMITTED', tool, reason, message, ...(issues === undefined ? {} : { issues }) }
+function denialOf(decision: Extract<CallOutcome, { kind: 'denied' }>['decision']): Denial {
+  const { tool, reason, message } = decision
+  const issues = own(decision, 'issues')
+  return {
+    code: 'ERR_TOOL_NOT_PERMITTED',
+    tool,
+    reason,
+    message,
+    ...(issues === undefined ? {} : { issues }),
+  }
 }
 
 function failureOf(tool: string, { reason, error }: Extract<CallOutcome, { kind: 'failed' }>): Denial {
-  const code = WritError.isInstance(error) ? error.code : 'ERR_TOOL_FAILED'
-  const message = error instanceof Error ? error.message : `tool ${tool} failed`
-  return { code, tool, reason, message }
+  const unnamed: Denial = { code: 'ERR_TOOL_FAILED', tool, reason, message: `tool ${tool} failed` }
+  try {
+    if (!(error instanceof Error)) return unnamed
+    const { message } = error
+    return {
+      ...unnamed,
+      ...(WritError.isInstance(error) ? { code: error.code } : {}),
+      message: String(message),
+    }
+  } catch {
+    // An error that throws when it is read says nothing.
+    return unnamed
+  }
 }
 
 /** A call that was stopped by its own time limit ended alone; whatever else stopped it is thrown. */
@@ -45,8 +64,13 @@ export function stoppedOutcome(reason: unknown): CallOutcome {
 export function parseRequest(value: unknown): DispatchRequest {
   const { id, name, input } = readOptions('dispatch', value, ['id', 'name', 'input'])
   if (typeof name !== 'string') throw new TypeError(`dispatch.name: expected a string, got ${describe(name)}`)
-  if (id !== undefined && typeof id !== 'string') throw new TypeError(`dispatch.id: expected a string, got ${describe(id)}`)
-  return { ...(id === undefined ? {} : { id }), name, input: typeof input === 'string' ? parseInput(input) : input }
+  if (id !== undefined && typeof id !== 'string')
+    throw new TypeError(`dispatch.id: expected a string, got ${describe(id)}`)
+  return {
+    ...(id === undefined ? {} : { id }),
+    name,
+    input: typeof input === 'string' ? parseInput(input) : input,
+  }
 }
 
 function parseInput(text: string): unknown {
@@ -57,14 +81,20 @@ function parseInput(text: string): unknown {
   }
 }
 
+/** The options of a call, every member present. */
+interface ParsedCallOptions {
+  readonly signal: AbortSignal | undefined
+  readonly timeoutMs: number | undefined
+}
+
 /** @throws TypeError or RangeError for options that are not ones. */
-export function parseCallOptions(label: string, value: unknown): CallOptions {
+export function parseCallOptions(label: string, value: unknown): ParsedCallOptions {
   if (value === undefined) return NO_OPTIONS
   const { signal, timeoutMs } = readOptions(label, value, ['signal', 'timeoutMs'])
   return {
-    ...(signal === undefined ? {} : { signal: parseSignal(`${label}.signal`, signal) }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs: readCount(`${label}.timeoutMs`, timeoutMs) }),
+    signal: signal === undefined ? undefined : parseSignal(`${label}.signal`, signal),
+    timeoutMs: timeoutMs === undefined ? undefined : readCount(`${label}.timeoutMs`, timeoutMs),
   }
 }
 
-const NO_OPTIONS: CallOptions = Object.freeze({})
+const NO_OPTIONS: ParsedCallOptions = Object.freeze({ signal: undefined, timeoutMs: undefined })

@@ -17,7 +17,10 @@ const DRIVER: Driver = {
 }
 
 /** The synchronous face of a session. */
-export class BlockingSession<Tools extends ToolSet = ToolSet> extends SessionFace implements SyncSession<Tools> {
+export class BlockingSession<Tools extends ToolSet = ToolSet>
+  extends SessionFace
+  implements SyncSession<Tools>
+{
   readonly #core: SessionCore
 
   constructor(core: SessionCore) {
@@ -44,7 +47,8 @@ export class BlockingSession<Tools extends ToolSet = ToolSet> extends SessionFac
 
   #call(request: DispatchRequest, options: { readonly timeoutMs?: number } | undefined): CallOutcome {
     const { signal, timeoutMs } = parseCallOptions('call options', options)
-    if (signal !== undefined) throw new TypeError('call options: a synchronous call cannot be aborted by a signal')
+    if (signal !== undefined)
+      throw new TypeError('call options: a synchronous call cannot be aborted by a signal')
     return this.#run((call) => {
       try {
         return runThrough(callSteps(call, request, timeoutMs, DRIVER))
@@ -65,13 +69,23 @@ export class BlockingSession<Tools extends ToolSet = ToolSet> extends SessionFac
   }
 }
 
+function ignore(): void {
+  // What a refused promise comes to is nobody's any more.
+}
+
 /** Runs the steps to their end. What would have to be awaited is refused where it stands. */
 function runThrough<T>(steps: Steps<T>): T {
   let step = steps.next()
   while (step.done !== true) {
     // Nobody will wait for it: its failure must not become an unhandled rejection.
-    step.value.then(undefined, () => undefined)
-    step = steps.throw(new TypeError('a promise cannot be awaited in a synchronous session: use agent.session()'))
+    try {
+      step.value.then(ignore, ignore)
+    } catch {
+      // A thenable that throws has failed already.
+    }
+    step = steps.throw(
+      new TypeError('a promise cannot be awaited in a synchronous session: use agent.session()'),
+    )
   }
   return step.value
 }

@@ -1,11 +1,6 @@
+import type { LlmRequest } from '../contract/any-session.js'
 import type { Decision } from '../contract/decision.js'
-import type {
-  CallOptions,
-  DispatchRequest,
-  DispatchResult,
-  LlmRequest,
-  Session,
-} from '../contract/session-types.js'
+import type { CallOptions, DispatchRequest, DispatchResult, Session } from '../contract/session-types.js'
 import type { ToolInput, ToolOutput, ToolSet } from '../contract/tool.js'
 import type { LlmUsage } from '../contract/usage.js'
 import type { SessionCore } from './core.js'
@@ -118,8 +113,8 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
         }
       }
       const fail = (error: unknown): void => {
-        if (recover === undefined) return reject(error)
         try {
+          if (recover === undefined) throw error
           settle(recover(error))
         } catch (rest) {
           reject(rest)

@@ -1,4 +1,4 @@
-import type { AuditSink as Sink, CompositeSink } from '../audit/sink.js'
+import type { CompositeSink, AuditSink as Sink } from '../audit/sink.js'
 import { callbackSink } from './callback.js'
 import { compositeSink } from './composite.js'
 import { type FileSinkOptions, fileSink } from './file.js'

@@ -1,5 +1,5 @@
-import type { AuditSink, CompositeSink } from '../audit/sink.js'
 import { parseSink } from '../audit/parse-sink.js'
+import type { AuditSink, CompositeSink } from '../audit/sink.js'
 
 /**
  * Several sinks under one chain. The first durable one is the primary, else the first: it decides whether

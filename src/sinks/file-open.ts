@@ -1,7 +1,7 @@
-import { Sha256 } from '../core/digest.js'
-import { AuditDamaged, AuditUnavailable } from '../core/errors.js'
 import type { ChainHead } from '../audit/sink.js'
 import { LogVerifier, type VerifyReport } from '../audit/verify.js'
+import { Sha256 } from '../core/digest.js'
+import { AuditDamaged, AuditUnavailable } from '../core/errors.js'
 
 /** The part of `node:fs` that a log needs; tests put a failing or a simulated disk in its place. */
 export type FileIo = Pick<
@@ -74,14 +74,19 @@ export function openForAppend(io: FileIo, path: string): { fd: number; identity:
  * @returns where the chain ends and how long the file is; no head for an empty file.
  * @throws {@link AuditDamaged} (ERR_AUDIT_DAMAGED) when the chain does not hold: nothing may be added to it.
  */
-export function readHead(io: FileIo, fd: number, path: string): { head: ChainHead | undefined; bytes: number } {
+export function readHead(
+  io: FileIo,
+  fd: number,
+  path: string,
+): { head: ChainHead | undefined; bytes: number } {
   const verifier = new LogVerifier()
   for (const chunk of chunks(io, fd, 0)) verifier.push(chunk)
   const report = verifier.finish()
   if (report.bytes === 0) return { head: undefined, bytes: 0 }
   const { verdict, fault } = report
   if (fault === undefined) return { head: headOf(report), bytes: report.bytes }
-  if (verdict !== 'CRASH_DAMAGED') throw new AuditDamaged(path, verdict, fault.seq, fault.offset, fault.detail)
+  if (verdict !== 'CRASH_DAMAGED')
+    throw new AuditDamaged(path, verdict, fault.seq, fault.offset, fault.detail)
   const recovered = setAside(io, fd, path, fault.offset)
   return { head: { ...headOf(report), recovered }, bytes: fault.offset }
 }

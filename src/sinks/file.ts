@@ -1,19 +1,10 @@
-import type { ChainHead, AuditSink, SealedRecord, SinkHost } from '../audit/sink.js'
-import { AuditUnavailable, describe, RuntimeUnsupported } from '../core/errors.js'
+import type { AuditSink } from '../audit/sink.js'
+import { describe } from '../core/describe.js'
+import { RuntimeUnsupported } from '../core/errors.js'
 import { readOptions } from '../core/guards.js'
 import { builtin } from '../core/runtime.js'
-import { type FileIo, openForAppend, readHead, unavailable, writeAll } from './file-open.js'
-import { claimFile, type OpenFile, releaseFile } from './file-registry.js'
-import { LineBuffer, wholeLines } from './line-buffer.js'
-
-/**
- * When a record counts as written.
- *
- * - `commit`: when it is on stable storage (`fdatasync`); everyone who waits shares one call. Survives a power cut.
- * - `interval`: when the kernel has it; stable storage follows within 100 ms. Survives `kill -9`.
- * - `os`: when the kernel has it. Survives `kill -9`, not a power cut.
- */
-export type Durability = 'commit' | 'interval' | 'os'
+import type { FileIo } from './file-open.js'
+import { type Durability, FileSink } from './file-sink.js'
 
 export interface FileSinkOptions {
   /** Default `commit`. */
@@ -21,7 +12,6 @@ export interface FileSinkOptions {
 }
 
 const DURABILITIES: readonly unknown[] = ['commit', 'interval', 'os'] satisfies Durability[]
-const INTERVAL_MS = 100
 
 /**
  * Appends to a file, one line per record.
@@ -29,253 +19,21 @@ const INTERVAL_MS = 100
  * @param path `{pid}` in it becomes the process id, for processes that would otherwise share a file.
  * @throws {@link RuntimeUnsupported} (ERR_RUNTIME_UNSUPPORTED) where there is no file system.
  */
-export function fileSink(path: string, options: FileSinkOptions = {}, io: FileIo | undefined = builtin<FileIo>('fs')): AuditSink {
+export function fileSink(
+  path: string,
+  options: FileSinkOptions = {},
+  io: FileIo | undefined = builtin<FileIo>('fs'),
+): AuditSink {
   if (io === undefined) throw new RuntimeUnsupported('AuditSink.file', 'a file system (node:fs)')
   if (typeof path !== 'string' || path.length === 0 || path.includes('\0')) {
     throw new TypeError(`AuditSink.file: expected a path, got ${describe(path)}`)
   }
   const { durability = 'commit' } = readOptions('AuditSink.file', options, ['durability'])
   if (!DURABILITIES.includes(durability)) {
-    throw new RangeError(`AuditSink.file: durability is one of ${DURABILITIES.join(', ')}, got ${describe(durability)}`)
+    throw new RangeError(
+      `AuditSink.file: durability is one of ${DURABILITIES.join(', ')}, got ${describe(durability)}`,
+    )
   }
   const pid = (globalThis as { process?: { pid?: number } }).process?.pid
   return new FileSink(path.replaceAll('{pid}', String(pid)), durability as Durability, io)
-}
-
-interface Waiters {
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (error: AuditUnavailable) => void
-}
-
-class FileSink implements AuditSink, OpenFile {
-  readonly name: string
-  readonly durable = true
-  readonly path: string
-  readonly #durability: Durability
-  readonly #io: FileIo
-  readonly #queue = new LineBuffer()
-  #host: SinkHost | undefined
-  #fd = -1
-  #identity = ''
-  /** Bytes of the file that are whole lines. */
-  #bytes = 0
-  #nextSeq = 0
-  /** Records below this are with the kernel. */
-  #written = 0
-  /** Records below this are on stable storage. */
-  #synced = 0
-  #failure: AuditUnavailable | undefined
-  #scheduled = false
-  #syncing: Promise<void> | undefined
-  #waiters: Waiters | undefined
-  #timer: ReturnType<typeof setTimeout> | undefined
-
-  constructor(path: string, durability: Durability, io: FileIo) {
-    this.path = path
-    this.name = `file:${path.replace(/^.*[/\\]/, '')}`
-    this.#durability = durability
-    this.#io = io
-  }
-
-  get syncedSeq(): number {
-    return this.#synced - 1
-  }
-
-  open(host: SinkHost): ChainHead | undefined {
-    if (this.#fd !== -1) throw new AuditUnavailable(`${this.path}: it is open already`, { path: this.path })
-    const { fd, identity } = openForAppend(this.#io, this.path)
-    try {
-      claimFile(identity, this)
-      this.#identity = identity
-      const { head, bytes } = readHead(this.#io, fd, this.path)
-      if (this.#durability !== 'os') this.#io.fsyncSync(fd)
-      this.#host = host
-      this.#fd = fd
-      this.#bytes = bytes
-      this.#nextSeq = head?.size ?? 0
-      this.#written = this.#nextSeq
-      this.#synced = this.#durability === 'os' ? 0 : this.#nextSeq
-      this.#failure = undefined
-      return head
-    } catch (cause) {
-      if (this.#identity === identity) releaseFile(identity)
-      this.#identity = ''
-      this.#io.closeSync(fd)
-      throw cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_AUDIT') ? cause : unavailable(this.path, cause)
-    }
-  }
-
-  append(record: SealedRecord): void {
-    this.#assertUsable()
-    if (record.seq !== this.#nextSeq) {
-      throw new AuditUnavailable(`${this.path}: it ends before record ${this.#nextSeq}, and was given ${record.seq}`, { path: this.path })
-    }
-    if (!this.#queue.add(record.line)) {
-      this.#write()
-      this.#queue.add(record.line)
-    }
-    this.#nextSeq += 1
-    this.#schedule()
-  }
-
-  flush(): Promise<void> | undefined {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    const done = this.#durability === 'commit' ? this.#synced : this.#written
-    if (done >= this.#nextSeq) return undefined
-    this.#waiters ??= makeWaiters()
-    this.#schedule()
-    return this.#waiters.promise
-  }
-
-  flushSync(): void {
-    this.#assertUsable()
-    this.#write()
-    if (this.#durability !== 'commit') return
-    const reached = this.#written
-    this.#attempt(() => this.#io.fdatasyncSync(this.#fd))
-    this.#synced = Math.max(this.#synced, reached)
-  }
-
-  async close(): Promise<void> {
-    if (this.#fd === -1) return
-    clearTimeout(this.#timer)
-    await this.#syncing
-    try {
-      if (this.#failure === undefined) {
-        this.#write()
-        if (this.#durability !== 'os') this.#attempt(() => this.#io.fdatasyncSync(this.#fd))
-        this.#settleWaiters()
-      }
-    } finally {
-      this.#io.closeSync(this.#fd)
-      this.#fd = -1
-      releaseFile(this.#identity)
-      this.#failure ??= new AuditUnavailable(`${this.path}: it is closed`, { path: this.path })
-    }
-  }
-
-  flushOnExit(): void {
-    try {
-      if (this.#failure === undefined) this.#write()
-    } catch {
-      // The process is ending, and #write has already marked the log as failed.
-    }
-  }
-
-  #assertUsable(): void {
-    if (this.#failure !== undefined) throw this.#failure
-    if (this.#fd === -1) throw new AuditUnavailable(`${this.path}: it is not open`, { path: this.path })
-  }
-
-  /** One write for everything that is appended before the microtask queue is empty. */
-  #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    queueMicrotask(() => {
-      this.#scheduled = false
-      if (this.#failure !== undefined || this.#fd === -1) return
-      try {
-        this.#write()
-      } catch {
-        return
-      }
-      if (this.#durability === 'commit') this.#commit()
-      else this.#settleWaiters()
-      if (this.#durability === 'interval') this.#syncSoon()
-    })
-  }
-
-  /** Hands the buffer to the kernel; a failure leaves only whole lines in the file, and ends the sink. */
-  #write(): void {
-    if (this.#queue.isEmpty) return
-    const batch = this.#queue.take()
-    const { written, error } = writeAll(this.#io, this.#fd, batch)
-    if (error !== undefined) {
-      const { lines, end } = wholeLines(batch.subarray(0, written))
-      this.#written += lines
-      this.#truncate(this.#bytes + end)
-      throw this.#fail(error)
-    }
-    this.#bytes += batch.length
-    this.#written = this.#nextSeq
-  }
-
-  #truncate(bytes: number): void {
-    try {
-      this.#io.ftruncateSync(this.#fd, bytes)
-    } catch {
-      // A cut line stays; the next open sets it aside.
-    }
-  }
-
-  /** Group commit: whoever asks while one call is under way shares the next one. */
-  #commit(): void {
-    if (this.#syncing !== undefined || this.#waiters === undefined) return
-    const waiters = this.#waiters
-    this.#waiters = undefined
-    this.#sync((failure) => {
-      if (failure !== undefined) waiters.reject(failure)
-      else waiters.resolve()
-      if (this.#waiters !== undefined) this.#schedule()
-    })
-  }
-
-  #syncSoon(): void {
-    if (this.#timer !== undefined || this.#synced >= this.#written) return
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      if (this.#failure === undefined && this.#fd !== -1) this.#sync(() => this.#syncSoon())
-    }, INTERVAL_MS)
-    this.#timer.unref?.()
-  }
-
-  #sync(done: (failure: AuditUnavailable | undefined) => void): void {
-    const reached = this.#written
-    this.#syncing = new Promise((resolve) => {
-      this.#io.fdatasync(this.#fd, (error) => {
-        this.#syncing = undefined
-        if (!error) this.#synced = Math.max(this.#synced, reached)
-        done(error ? this.#fail(error) : undefined)
-        resolve()
-      })
-    })
-  }
-
-  #settleWaiters(): void {
-    const waiters = this.#waiters
-    this.#waiters = undefined
-    waiters?.resolve()
-  }
-
-  #attempt(step: () => void): void {
-    try {
-      step()
-    } catch (cause) {
-      throw this.#fail(cause)
-    }
-  }
-
-  /** Errors are final: a descriptor whose write or sync failed once may lie about the next. */
-  #fail(cause: unknown): AuditUnavailable {
-    if (this.#failure === undefined) {
-      this.#failure = unavailable(this.path, cause)
-      this.#host?.dropped(this.#nextSeq - this.#written, this.#failure)
-    }
-    this.#waiters?.reject(this.#failure)
-    this.#waiters = undefined
-    return this.#failure
-  }
-}
-
-function makeWaiters(): Waiters {
-  let resolve: Waiters['resolve'] = () => undefined
-  let reject: Waiters['reject'] = () => undefined
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  // Somebody who has stopped waiting must not turn a failed write into an unhandled rejection.
-  promise.catch(() => undefined)
-  return { promise, resolve, reject }
 }

@@ -23,7 +23,7 @@ interface Timer {
  *
  * @param startMs where the wall clock starts, in milliseconds since the Unix epoch.
  */
-export function fakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
+export function fakeClock(startMs: number = Date.UTC(2026, 0, 1)): FakeClock {
   const timers = new Set<Timer>()
   let elapsedMs = 0
   const next = (untilMs: number): Timer | undefined => {

@@ -174,7 +174,7 @@ test('down: tried maxAttempts times, then dropped and counted', async () => {
   }
   await sink.close()
   expect(host.reports).toMatchObject([{ count: 3, cause: { code: 'ERR_AUDIT_UNAVAILABLE' } }])
-  expect((host.reports[0]?.cause as Error).message).toContain(
+  expect((host.reports[0]!.cause as Error).message).toContain(
     'network error ECONNREFUSED; gave up after 3 attempts',
   )
 })
@@ -187,7 +187,7 @@ test.each([301, 302, 303, 307, 308])('a %i is never followed: dropped and counte
   await sink.close()
   expect(receiver.received.map(({ path }) => path)).toEqual(['/writ?token=canary', '/writ?token=canary'])
   expect(host.reports).toMatchObject([{ count: 2 }])
-  expect((host.reports[0]?.cause as Error).message).toContain(`answered ${status}`)
+  expect((host.reports[0]!.cause as Error).message).toContain(`answered ${status}`)
 })
 
 test('429 is tried again when its Retry-After is over', async () => {

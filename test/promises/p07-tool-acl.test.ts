@@ -184,7 +184,7 @@ describe('the order of the checks', () => {
 })
 
 interface Refused {
-  readonly tool?: Parameters<typeof defineTool>[0] extends never ? never : Record<string, unknown>
+  readonly tool?: Record<string, unknown>
   readonly input?: unknown
   readonly reason: string
 }
@@ -236,8 +236,8 @@ const REFUSED: Record<string, Refused> = {
   'a schema that answers a function': answers(() => ({ value: { amount: 1 } })),
   'a schema whose issues are no list': answers({ issues: 'none' }),
   'a schema whose issues are null, beside a value': answers({ issues: null, value: { amount: 1 } }),
-  'a schema with a null among its issues': answers({ issues: [null] }),
-  'a schema with a text among its issues': answers({ issues: ['wrong'] }),
+  'a schema with a null among its issues': { ...answers({ issues: [null] }), reason: 'invalid_input' },
+  'a schema with a text among its issues': { ...answers({ issues: ['wrong'] }), reason: 'invalid_input' },
   'a schema with a path that is none': answers({ issues: [{ message: 'wrong', path: 5 }] }),
   'a schema with an issue that throws': answers({
     issues: [
@@ -423,10 +423,11 @@ describe('every refusal is a denial by name', () => {
   })
 
   test.each([
-    'pаy', // Cyrillic а
+    'p\u0430y', // Cyrillic а
     'pay\u200b',
     '\u202epay',
-    'pay',
+    '\u202eyap',
+    '\uff50\uff41\uff59', // fullwidth
     'pay\n',
     'pay ',
     ' pay',
@@ -438,10 +439,9 @@ describe('every refusal is a denial by name', () => {
     'constructor',
     'toString',
     'hasOwnProperty',
-    'p\u0430y',
-    'pa\u0443',
+    'pa\u0443', // Cyrillic у
     'pay\u0301',
-  ].filter((name) => name !== 'pay'))('a name that only looks like a tool, %j, is not registered', async (name) => {
+  ])('a name that only looks like a tool, %j, is not registered', async (name) => {
     const execute = vi.fn(() => 'ran')
     const { agent, sink } = bench<ToolSet>({ pay: defineTool({ inputSchema: anything, execute }) as ToolSet[string] })
     await agent.session('alice', async (s) => {

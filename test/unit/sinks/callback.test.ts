@@ -109,6 +109,14 @@ test('flushes that overlap all reject; none of them covers up for another', asyn
   expect(sink.flush()).toBeUndefined()
 })
 
+test('a flush that nobody waits for any more does not become an unhandled rejection', async () => {
+  const { sink, host } = opened(() => Promise.reject('no'))
+  sink.append(record())
+  void sink.flush()
+  await nextTurn()
+  expect(host.drops).toBe(1)
+})
+
 test('flushSync throws while promises are pending, and once after one has failed', async () => {
   const { fn, settle } = pendingCallback()
   const { sink } = opened(fn)
@@ -191,14 +199,25 @@ test('close gives up on promises that do not settle, and counts each record once
   expect(host.reports).toEqual([
     { count: 2, cause: expect.objectContaining({ code: 'ERR_AUDIT_UNAVAILABLE' }) },
   ])
+  expect(() => sink.flushSync()).toThrow()
   settle[1]!.resolve()
   settle[2]!.reject('late')
   await nextTurn()
   expect(host.drops).toBe(2)
-  expect(() => sink.flushSync()).toThrow()
+})
+
+test('what was given up does not hold up a log that is opened later', async () => {
+  const { fn, settle } = pendingCallback()
+  const { sink } = opened(fn, { closeTimeoutMs: 1 })
+  sink.append(record())
+  await sink.close()
+  expect(await stateOf(sink.flush())).toBe('rejected')
   sink.open(new Host())
   sink.append(record())
   expect(() => sink.flushSync()).toThrow('1 records are pending')
+  const flushed = sink.flush()
+  settle[1]!.resolve()
+  expect(await stateOf(flushed)).toBe('resolved')
 })
 
 test('can be opened by one log at a time, and again after close', async () => {

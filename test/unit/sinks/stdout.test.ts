@@ -113,14 +113,33 @@ test('an error of the stream drops what it held, once, and refuses everything af
   expect(host.drops).toBe(3)
 })
 
-test('knows of a failure before the stream has told its listeners', async () => {
+test('what the stream took before its error is not counted', async () => {
   const sink = opened()
+  for (const each of records(2)) sink.append(each)
+  await stream.take()
   sink.append(record())
   stream.fail(new RangeError('write EPIPE'))
-  expect(() => sink.append(record())).toThrow('stdout: the stream failed')
+  expect(host.reports).toMatchObject([{ count: 1 }])
+})
+
+test('knows of a failure before the stream has told anybody', async () => {
+  const broken = new Writable({ write: (_chunk, _encoding, done) => done(new RangeError('write EPIPE')) })
+  const sink = opened(broken)
+  sink.append(record())
+  expect(host.drops).toBe(0)
   expect(() => sink.flushSync()).toThrow('stdout: the stream failed')
+  expect(() => sink.append(record())).toThrow('stdout: the stream failed')
   expect(host.drops).toBe(1)
   await expect(sink.flush()).rejects.toThrow('stdout: the stream failed')
+})
+
+test('a flush that nobody waits for any more does not become an unhandled rejection', async () => {
+  const sink = opened()
+  sink.append(record())
+  void sink.flush()
+  stream.fail(new RangeError('write EPIPE'))
+  await nextTurn()
+  expect(host.drops).toBe(1)
 })
 
 test('an error event reaches no uncaught exception, even when it follows close', async () => {
@@ -154,7 +173,7 @@ test('close waits for the stream, takes its listener back and does not end the s
   expect(host.drops).toBe(0)
 })
 
-test('close gives up on a reader that takes nothing, and still catches the error that may follow', async () => {
+test('close gives up on a reader that takes nothing', async () => {
   const sink = opened()
   for (const each of records(3)) sink.append(each)
   const closed = sink.close()
@@ -164,9 +183,24 @@ test('close gives up on a reader that takes nothing, and still catches the error
   expect(host.reports).toEqual([
     { count: 3, cause: expect.objectContaining({ code: 'ERR_AUDIT_UNAVAILABLE' }) },
   ])
+  const flushed = sink.flush()
+  await stream.take()
+  await expect(flushed).rejects.toMatchObject({ code: 'ERR_AUDIT_UNAVAILABLE' })
+  expect(stream.listenerCount('error')).toBe(1)
+  sink.open(host)
+  expect(() => sink.append(record())).toThrow('did not take all')
+})
+
+test('an error that follows such a close is caught, and counts nothing again', async () => {
+  const sink = opened()
+  sink.append(record())
+  const closed = sink.close()
+  await clock.timer(5_000)
+  clock.advance(5_000)
+  await closed
   stream.fail(new RangeError('write EPIPE'))
   await nextTurn()
-  expect(host.drops).toBe(3)
+  expect(host.drops).toBe(1)
 })
 
 test('a write that somebody has replaced, and that acknowledges nothing, hangs neither flush nor close', async () => {

@@ -124,9 +124,9 @@ test('can be opened by one log at a time, and again after close', async () => {
 })
 
 test('refuses records before open; close without open is harmless', async () => {
-  sink = webhookSink('https://alerts.example.com/writ', { clock })
-  expect(() => sink.append(record())).toThrow('not open')
-  await sink.close()
+  const unopened = webhookSink('https://alerts.example.com/writ', { clock })
+  expect(() => unopened.append(record())).toThrow('not open')
+  await unopened.close()
 })
 
 test('a host that throws does not end the deliveries', async () => {

@@ -1,0 +1,212 @@
+import { isObject, type JsonObject, objectAt, own, stringAt } from './record-view.js'
+import { safeText, safeValue } from './safe-text.js'
+
+/** How a record reads: `plain`, or one of those that a reader looks for. */
+export type Tone = 'plain' | 'good' | 'warning' | 'bad' | 'quiet'
+
+export interface Words {
+  readonly name: string
+  readonly details: string
+  readonly tone: Tone
+}
+
+type Describe = (payload: JsonObject) => Omit<Words, 'name'>
+
+const WORDS: { readonly [event: string]: readonly [name: string, describe: Describe] } = {
+  log_open: [
+    'log opened',
+    (p) => quiet(`by ${text(p, 'writer')} ${text(p, 'version')}${maybe(p, 'pid', ', process ')}`),
+  ],
+  log_recovered: [
+    'log recovered',
+    (p) => warning(`${text(p, 'bytes')} bytes from byte ${text(p, 'offset')} on set aside after a crash`),
+  ],
+  log_close: ['log closed', (p) => quiet(`after ${text(p, 'records')} records`)],
+  session_start: ['session started', (p) => plain(sessionStart(p))],
+  llm_call: ['model call', (p) => plain(modelCall(p))],
+  charge: ['charge', (p) => plain(list([usd(own(p, 'usd')), `${text(p, 'tokens')} tokens`, metering(p)]))],
+  tool_call: ['tool call', (p) => plain(`${call(p)}${text(p, 'tool')}${toolArgs(p)}`)],
+  tool_result: ['tool result', toolResult],
+  tool_denied: [
+    'tool denied',
+    (p) => bad(`${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'reason')}${issues(p)}`),
+  ],
+  budget_exceeded: ['budget exceeded', budgetExceeded],
+  session_end: ['session ended', sessionEnd],
+  sink_dropped: [
+    'records lost',
+    (p) => warning(`${text(p, 'sink')} lost ${text(p, 'count')}${maybe(p, 'since', ' since ')}`),
+  ],
+}
+
+/** A record in words: what happened, and the members that matter. Whatever the log holds, the words are safe to print. */
+export function describeRecord(record: JsonObject): Words {
+  const event = stringAt(record, 'event')
+  const payload = objectAt(record, 'payload')
+  const known = event !== undefined && Object.hasOwn(WORDS, event) ? WORDS[event] : undefined
+  if (known === undefined) {
+    return {
+      name: safeValue(own(record, 'event') ?? '?'),
+      ...plain(safeValue(own(record, 'payload') ?? null)),
+    }
+  }
+  const [name, describe] = known
+  return { name, ...describe(payload) }
+}
+
+/** Records that leave the consumption as it was. */
+const UNCHANGED: ReadonlySet<unknown> = new Set(['session_start', 'tool_result'])
+
+const UNITS: { readonly [member: string]: string } = {
+  tokens: 'tok',
+  tool_calls: 'calls',
+  llm_calls: 'llm',
+  depth: 'deep',
+  denials: 'denied',
+}
+
+/** What the session has consumed so far, without what is zero, after a record that can have changed it. */
+export function describeBudget(record: JsonObject): string {
+  if (UNCHANGED.has(own(record, 'event'))) return ''
+  return Object.entries(objectAt(record, 'budget'))
+    .filter(([name, amount]) => amount !== 0 && name !== 'wall_ms')
+    .map(([name, amount]) => (name === 'usd' ? usd(amount) : `${safeValue(amount)} ${unit(name)}`))
+    .join(' ')
+}
+
+function unit(member: string): string {
+  return (Object.hasOwn(UNITS, member) ? UNITS[member] : undefined) ?? safeText(member)
+}
+
+function sessionStart(p: JsonObject): string {
+  const limits = Object.entries(objectAt(p, 'limits')).map(([name, limit]) =>
+    name === 'usd' ? usd(limit) : `${safeValue(limit)} ${safeValue(name)}`,
+  )
+  const tools = own(p, 'tools')
+  const names = Array.isArray(tools)
+    ? tools.map((tool) => (isObject(tool) ? text(tool, 'name') : safeValue(tool)))
+    : []
+  return [
+    maybe(p, 'task', 'task: '),
+    maybe(p, 'parent_session', 'nested in '),
+    limits.length === 0 ? '' : `limits: ${list(limits)}`,
+    `tools: ${names.length === 0 ? 'none' : list(names)}`,
+  ]
+    .filter((part) => part !== '')
+    .join('; ')
+}
+
+function modelCall(p: JsonObject): string {
+  const tokens =
+    own(p, 'tokens') === undefined
+      ? `${text(p, 'input_tokens')} in, ${text(p, 'output_tokens')} out`
+      : `${text(p, 'tokens')} tokens`
+  const cost = own(p, 'cost_usd')
+  const price = typeof cost === 'number' ? usd(cost) : 'no price'
+  return list([text(p, 'model'), tokens, price, metering(p)]) + maybe(p, 'error', '; failed: ', error)
+}
+
+function metering(p: JsonObject): string {
+  const how = stringAt(p, 'metering')
+  return how === undefined || how === 'reported' ? '' : safeValue(how)
+}
+
+function toolResult(p: JsonObject): Omit<Words, 'name'> {
+  const ok = own(p, 'ok') === true
+  const late = own(p, 'late') === true ? ', too late' : ''
+  const outcome = ok ? 'ok' : `failed${maybe(p, 'error', ' with ', error)}`
+  const details = `${call(p)}${outcome} after ${text(p, 'elapsed_ms')} ms, effect ${text(p, 'effect')}${late}`
+  return ok && late === '' ? plain(details) : warning(details)
+}
+
+function budgetExceeded(p: JsonObject): Omit<Words, 'name'> {
+  const amount = (name: string): string => (own(p, 'limit') === 'usd' ? usd(own(p, name)) : text(p, name))
+  return bad(
+    `${text(p, 'limit')}: ${amount('used')} of ${amount('max')}${maybe(p, 'source', ', by session ')}`,
+  )
+}
+
+function sessionEnd(p: JsonObject): Omit<Words, 'name'> {
+  const outcome = text(p, 'outcome')
+  const counts = [
+    own(p, 'in_flight') === 0 ? '' : maybe(p, 'in_flight', '; in flight: '),
+    maybe(p, 'refused', '; refused: '),
+  ]
+  const details = `${outcome}${maybe(p, 'reason', ': ', error)}${counts.join('')}; ${text(p, 'records')} records`
+  if (outcome === 'completed') return { details, tone: 'good' }
+  return outcome === 'killed' ? bad(details) : warning(details)
+}
+
+/** `#3 `: the number of the call within its session, which is how its result finds it. */
+function call(p: JsonObject): string {
+  const id = stringAt(p, 'call_id')
+  return id === undefined ? '' : `#${safeValue(id.slice(id.lastIndexOf('.') + 1))} `
+}
+
+/** Names alone read as a call; what a `redact` made is shown as it is. */
+function toolArgs(p: JsonObject): string {
+  const args = own(p, 'args')
+  const withheld = own(p, 'args_withheld')
+  const more = withheld === undefined ? '' : ` and ${safeValue(withheld)} withheld`
+  if (args === undefined) return ''
+  const isNames = Array.isArray(args) && args.every((name) => typeof name === 'string')
+  return isNames ? `(${args.map(safeValue).join(', ')})${more}` : ` ${safeValue(args)}${more}`
+}
+
+function issues(p: JsonObject): string {
+  const found = own(p, 'issues')
+  if (!Array.isArray(found) || found.length === 0) return ''
+  const texts = found.map((issue) => {
+    if (!isObject(issue)) return safeValue(issue)
+    const path = own(issue, 'path')
+    const place = Array.isArray(path) && path.length > 0 ? `${path.map(safeValue).join('.')}: ` : ''
+    return `${place}${text(issue, 'code')}`
+  })
+  return ` (${list(texts)})`
+}
+
+function error(value: unknown): string {
+  if (!isObject(value)) return safeValue(value)
+  return text(value, 'name') + maybe(value, 'code', ' ')
+}
+
+function usd(amount: unknown): string {
+  if (typeof amount !== 'number') return safeValue(amount)
+  const text = amount.toFixed(9)
+  return `$${text.includes('.') ? text.replace(/\.?0+$/, '') : text}`
+}
+
+function text(p: JsonObject, name: string): string {
+  const value = own(p, name)
+  return value === undefined ? '?' : safeValue(value)
+}
+
+function maybe(
+  p: JsonObject,
+  name: string,
+  before: string,
+  show: (value: unknown) => string = safeValue,
+): string {
+  const value = own(p, name)
+  return value === undefined ? '' : before + show(value)
+}
+
+function list(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join(', ')
+}
+
+function plain(details: string): Omit<Words, 'name'> {
+  return { details, tone: 'plain' }
+}
+
+function quiet(details: string): Omit<Words, 'name'> {
+  return { details, tone: 'quiet' }
+}
+
+function warning(details: string): Omit<Words, 'name'> {
+  return { details, tone: 'warning' }
+}
+
+function bad(details: string): Omit<Words, 'name'> {
+  return { details, tone: 'bad' }
+}

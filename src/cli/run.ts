@@ -1,0 +1,81 @@
+import { quote } from '../core/json-text.js'
+import { VERSION } from '../core/version.js'
+import { readArguments } from './arguments.js'
+import { type CliIo, EXIT, LogUnreadable, OutputClosed, UsageError } from './cli-io.js'
+import { suggestion } from './nearest.js'
+import { safeText } from './safe-text.js'
+import { show } from './show.js'
+import { EXIT_HELP } from './verdict-text.js'
+import { verify } from './verify.js'
+
+type Command = (args: readonly string[], io: CliIo) => Promise<number>
+
+const COMMANDS: Readonly<Record<string, Command>> = { verify, show }
+
+const HELP = `Usage: writ <command>
+
+Commands:
+  verify <log>     check the hash chain of an audit log
+  show <log>       print an audit log as a timeline
+
+  writ <command> --help   the options of a command
+  writ --version          the version of this program
+
+${EXIT_HELP}`
+
+/**
+ * Runs the command line and returns its exit status. What goes wrong is said on standard error; it never
+ * throws.
+ */
+export async function run(args: readonly string[], io: CliIo): Promise<number> {
+  try {
+    return await runCommand(args, io)
+  } catch (error) {
+    return await report(error, args, io)
+  }
+}
+
+async function runCommand(args: readonly string[], io: CliIo): Promise<number> {
+  const [name, ...rest] = args
+  if (name === undefined) {
+    await io.stderr.write(HELP)
+    return EXIT.usage
+  }
+  if (!name.startsWith('-')) {
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+    if (command !== undefined) return command(rest, io)
+    throw new UsageError(`unknown command ${quote(name)}.${suggestion(name, Object.keys(COMMANDS))}`)
+  }
+  const { switches, positionals } = readArguments(args, { version: 'switch' })
+  if (positionals[0] !== undefined)
+    throw new UsageError(`the command goes first: writ ${quote(positionals[0])} ….`)
+  await io.stdout.write(switches.has('version') && !switches.has('help') ? `writ ${VERSION}\n` : HELP)
+  return EXIT.ok
+}
+
+async function report(error: unknown, args: readonly string[], io: CliIo): Promise<number> {
+  try {
+    if (error instanceof UsageError) {
+      const [name = ''] = args
+      const help = Object.hasOwn(COMMANDS, name) ? `writ ${name} --help` : 'writ --help'
+      await io.stderr.write(`writ: ${error.message} See ${help}.\n`)
+      return EXIT.usage
+    }
+    if (error instanceof LogUnreadable) {
+      await io.stderr.write(`writ: cannot read the log: ${safeText(error.message)}\n`)
+      return EXIT.noInput
+    }
+    if (error instanceof OutputClosed) {
+      if (!error.readerLeft) await io.stderr.write(`writ: ${safeText(error.message)}\n`)
+      return EXIT.output
+    }
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    await io.stderr.write(
+      `writ: an error in this program, please report it:\n${text.split('\n').map(safeText).join('\n')}\n`,
+    )
+    return EXIT.internal
+  } catch {
+    // Nobody can be told.
+    return EXIT.output
+  }
+}

@@ -1,0 +1,76 @@
+import type { RegisteredTool } from '../contract/registry.js'
+import type { DenialReason, Issue } from '../core/errors.js'
+import { isPlainObject } from '../core/guards.js'
+import { encodeJson, omitted, quote } from '../core/json-text.js'
+import { errorText, NAME } from './error-text.js'
+
+const MAX_TOOL_NAME = 128
+const MAX_MODEL_CALL_ID = 256
+
+/** What identifies a tool call in its records: the id, the model's own id if it gave one, and the tool. */
+export function callMembers(callId: string, tool: string, modelCallId: string | undefined): string {
+  const model =
+    modelCallId === undefined ? '' : `"model_call_id":${quote(modelCallId.slice(0, MAX_MODEL_CALL_ID))},`
+  return `"call_id":"${callId}",${model}"tool":${quote(tool.slice(0, MAX_TOOL_NAME))}`
+}
+
+export function toolCall(call: string, args: string): string {
+  return `{${call},${args},"enforcement":"enforced"}`
+}
+
+export function toolResult(
+  callId: string,
+  result: {
+    ok: boolean
+    elapsedMs: number
+    effect: 'occurred' | 'none' | 'unknown'
+    error?: unknown
+    late: boolean
+  },
+): string {
+  const error = result.ok ? '' : `"error":${errorText(result.error)},`
+  const late = result.late ? ',"late":true' : ''
+  const elapsed = Math.round(result.elapsedMs * 1000) / 1000
+  return `{"call_id":"${callId}","ok":${result.ok},"elapsed_ms":${elapsed},${error}"effect":"${result.effect}"${late}}`
+}
+
+export function toolDenied(call: string, reason: DenialReason, args: string, issues: string): string {
+  return `{${call},"reason":"${reason}",${args}${issues},"enforcement":"enforced"}`
+}
+
+/**
+ * What the log shows of an input: what the tool's `redact` makes of it, or the names of its members. Only
+ * names that the schema declares: a name that a model made up can be a secret as well as a value can.
+ */
+export function args(tool: RegisteredTool | undefined, input: unknown, redactable: boolean): string {
+  if (redactable && tool?.redact !== undefined) return `"args":${redacted(tool.redact, input)}`
+  const names = isPlainObject(input) ? Object.keys(input) : []
+  let listed = ''
+  let withheld = 0
+  for (const name of names) {
+    if (tool?.declaredNames.has(name) === true) listed += `${listed === '' ? '' : ','}${quote(name)}`
+    else withheld += 1
+  }
+  return withheld === 0 ? `"args":[${listed}]` : `"args":[${listed}],"args_withheld":${withheld}`
+}
+
+function redacted(redact: NonNullable<RegisteredTool['redact']>, input: unknown): string {
+  try {
+    return encodeJson(redact(input))
+  } catch {
+    return omitted('redact_failed')
+  }
+}
+
+/** Where the faults of an input are and of what kind: no values, no made-up names, no messages. */
+export function issues(tool: RegisteredTool, found: readonly Issue[]): string {
+  const texts = found.slice(0, 32).map(({ path, code }) => {
+    const steps = path
+      .slice(0, 32)
+      .map((step) =>
+        typeof step === 'number' ? String(step) : quote(tool.declaredNames.has(step) ? step : '*'),
+      )
+    return `{"path":[${steps.join(',')}],"code":"${NAME.test(code) ? code : 'invalid'}"}`
+  })
+  return `,"issues":[${texts.join(',')}]`
+}

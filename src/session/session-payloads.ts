@@ -1,0 +1,104 @@
+import { LIMIT_NAMES, type Limits } from '../contract/budget.js'
+import type { Meter } from '../contract/meter.js'
+import type { BudgetExceeded } from '../core/errors.js'
+import { quote } from '../core/json-text.js'
+import type { LimitName } from '../core/limits.js'
+import { formatUsd } from '../core/money.js'
+import { errorText } from './error-text.js'
+
+/**
+ * The JSON texts of the records of a session. What is constant or known to need no escape is written
+ * directly; everything else goes through `encodeJson`.
+ */
+
+const SNAKE: { readonly [L in LimitName]: string } = {
+  usd: 'usd',
+  tokens: 'tokens',
+  wallMs: 'wall_ms',
+  toolCalls: 'tool_calls',
+  llmCalls: 'llm_calls',
+  depth: 'depth',
+  denials: 'denials',
+}
+
+/** The members that identify a session, each with its comma. */
+export function envelope(id: string, identity: string, user: string): string {
+  return `"session_id":"${id}","agent_identity":"${identity}","invoking_user":${quote(user)},"principal":"${identity}@${id}",`
+}
+
+/** Consumption at emission. */
+export function budget(meter: Meter, wallMs: number): string {
+  return `,"budget":${consumption(meter, wallMs)}`
+}
+
+function consumption(meter: Meter, wallMs: number): string {
+  return `{"usd":${formatUsd(meter.usd)},"tokens":${meter.tokens},"wall_ms":${wallMs},"tool_calls":${meter.toolCalls},"llm_calls":${meter.llmCalls},"depth":${meter.depth},"denials":${meter.denials}}`
+}
+
+export function sessionStart(
+  task: string | undefined,
+  limits: Limits,
+  tools: string,
+  parent: string | undefined,
+  depth: number,
+): string {
+  const taskText = task === undefined ? '' : `"task":${quote(task)},`
+  const parentText = parent === undefined ? '' : `"parent_session":"${parent}",`
+  return `{${taskText}"limits":${limitsText(limits)},"tools":${tools},${parentText}"depth":${depth}}`
+}
+
+const limitTexts = new WeakMap<Limits, string>()
+
+function limitsText(limits: Limits): string {
+  let text = limitTexts.get(limits)
+  if (text === undefined) {
+    const set = LIMIT_NAMES.filter((name) => limits[name] !== Number.POSITIVE_INFINITY)
+    text = `{${set.map((name) => `"${SNAKE[name]}":${limitText(name, limits[name])}`).join(',')}}`
+    limitTexts.set(limits, text)
+  }
+  return text
+}
+
+function limitText(name: LimitName, amount: number): string {
+  return name === 'usd' ? formatUsd(amount) : String(amount)
+}
+
+export type Outcome = 'completed' | 'failed' | 'killed' | 'cancelled'
+
+/** What is said of a session at its end. */
+export interface SessionEnd {
+  readonly outcome: Outcome
+  /** What ended it, unless it completed. */
+  readonly reason: unknown
+  readonly meter: Meter
+  readonly wallMs: number
+  /** Calls that were in flight when it had to stop. */
+  readonly inFlight: number
+  /** Calls that were refused because it was dead. */
+  readonly refused: number
+  /** Records of the session, this one included. */
+  readonly records: number
+}
+
+export function sessionEnd({
+  outcome,
+  reason,
+  meter,
+  wallMs,
+  inFlight,
+  refused,
+  records,
+}: SessionEnd): string {
+  const reasonText = outcome === 'completed' ? '' : `"reason":${errorText(reason)},`
+  const refusedText = refused === 0 ? '' : `"refused":${refused},`
+  return `{"outcome":"${outcome}",${reasonText}"usage":${consumption(meter, wallMs)},"in_flight":${inFlight},${refusedText}"records":${records}}`
+}
+
+/** @param source the id of the nested session whose call broke the limit, if it was not the session itself. */
+export function budgetExceeded(error: BudgetExceeded, source: string | undefined): string {
+  const limit = error.limit
+  const amount = (value: number): string =>
+    limit === 'usd' ? formatUsd(Math.round(value * 1e9)) : String(value)
+  const sourceText = source === undefined ? '' : `,"source":"${source}"`
+  return `{"limit":"${SNAKE[limit]}","used":${amount(error.used)},"max":${amount(error.max)}${sourceText}}`
+}

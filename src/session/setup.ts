@@ -1,0 +1,30 @@
+import type { AuditLog } from '../audit/log.js'
+import type { Limits } from '../contract/budget.js'
+import type { Prices } from '../contract/prices.js'
+import type { Registry } from '../contract/registry.js'
+import type { Clock } from '../core/clock.js'
+
+/** What all sessions of an agent have in common. */
+export interface AgentSetup {
+  readonly identity: string
+  readonly log: AuditLog
+  readonly prices: Prices
+  readonly clock: Clock
+  /** Its sessions that have not ended. */
+  readonly sessions: Set<OpenSession>
+}
+
+/** A session as its agent ends it. */
+export interface OpenSession {
+  readonly id: string
+  cancel(reason: unknown): void
+  end(outcome: 'completed' | 'failed'): void
+}
+
+/** What one session is opened with. */
+export interface SessionSetup {
+  readonly user: string
+  readonly task: string | undefined
+  readonly limits: Limits
+  readonly registry: Registry
+}

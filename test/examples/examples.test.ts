@@ -1,0 +1,114 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AuditRecord } from 'writ'
+import { verifyLog } from 'writ/verify'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { REPOSITORY, runNode } from './run-node.js'
+
+let scratch: string
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'writ-test-examples-'))
+})
+afterAll(() => rm(scratch, { recursive: true, force: true }))
+
+interface Example {
+  readonly output: string
+  readonly records: readonly AuditRecord[]
+}
+
+/** Runs an example in a folder of its own that is kept, and reads the log it leaves there. */
+async function run(name: string): Promise<Example> {
+  const folder = await mkdtemp(join(scratch, `${name}-`))
+  const { status, stdout, stderr } = await runNode([`examples/${name}.ts`], { WRIT_EXAMPLE_DIR: folder })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  const log = await readFile(join(folder, 'audit.jsonl'))
+  expect(await verifyLog(log)).toMatchObject({ verdict: 'UNANCHORED', fault: undefined })
+  const records = log.toString('utf8').trimEnd().split('\n')
+  return { output: stdout, records: records.map((line) => JSON.parse(line) as AuditRecord) }
+}
+
+const payloads = ({ records }: Example, event: string) =>
+  records.filter((record) => record.event === event).map(({ payload }) => payload)
+
+test('the quickstart refunds the order and logs it', async () => {
+  const example = await run('quickstart')
+  expect(example.output).toMatch(/^refunded 4521\n\{"v":1,/)
+  expect(example.records.map(({ event }) => event)).toEqual([
+    'log_open',
+    'session_start',
+    'llm_call',
+    'tool_call',
+    'tool_result',
+    'session_end',
+    'log_close',
+  ])
+  expect(payloads(example, 'session_end')).toMatchObject([{ outcome: 'completed' }])
+})
+
+test('the budget kills what swallows errors and what hangs, and holds money for parallel calls', async () => {
+  const example = await run('budget-kill')
+  expect(example.output).toContain('ERR_BUDGET_EXCEEDED: usd, used 0.036 of 0.05')
+  expect(example.output).not.toContain('all is well')
+  expect(example.output).toContain('ERR_BUDGET_EXCEEDED: wallMs is limited to 100')
+  expect(example.output).toContain('1 ran, 49 were refused')
+  expect(payloads(example, 'session_end').map(({ outcome }) => outcome)).toEqual(['killed', 'killed', 'completed'])
+})
+
+test('the injected payment is refused, and so is a payment that matches no invoice', async () => {
+  const example = await run('prompt-injection')
+  expect(example.output).toContain('payer: paid EUR 2699 for NT-2026-0417')
+  expect(example.output).not.toContain('paid EUR 4800')
+  expect(payloads(example, 'tool_denied')).toMatchObject([
+    { tool: 'send_payment', reason: 'not_registered' },
+    { tool: 'send_payment', reason: 'predicate_false', args: { amount: 4800 } },
+  ])
+  const [denied] = example.records.filter(({ event }) => event === 'tool_denied')
+  expect(denied?.agent_identity).toBe('invoice-reader/v1')
+  const [paid, ...more] = example.records.filter(({ event }) => event === 'tool_call')
+  expect(paid).toMatchObject({ agent_identity: 'invoice-payer/v1', payload: { args: { amount: 2699 } } })
+  expect(more).toEqual([])
+})
+
+test('the synchronous session returns its total, and ends a loop', async () => {
+  const example = await run('sync-session')
+  expect(example.output).toContain('90 percent: predicate_false')
+  expect(example.output).toContain('total in cents: 981800')
+  expect(example.output).toContain('ERR_BUDGET_EXCEEDED, 3 of 3 toolCalls used')
+  expect(payloads(example, 'session_end').map(({ outcome }) => outcome)).toEqual(['completed', 'killed'])
+})
+
+test('the streaming session ends when the client goes away', async () => {
+  const example = await run('streaming-http')
+  expect(example.output).toMatch(/alice read: Once upon a time .* stand again/)
+  expect(example.output).toContain('alice: session completed')
+  expect(example.output).toContain('bob: session cancelled')
+  expect(payloads(example, 'llm_call')).toMatchObject([
+    { metering: 'reported', cost_usd: 0.001 },
+    { metering: 'estimated', cost_usd: 0.01 },
+  ])
+})
+
+test('the custom sink passes the suite and continues its chain', async () => {
+  const { status, stdout, stderr } = await runNode(['examples/custom-sink.ts'])
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  expect(stdout.match(/^ {2}ok {2}/gm)?.length).toBeGreaterThan(8)
+  expect(stdout).toContain('12 records, UNANCHORED')
+})
+
+describe('every example', async () => {
+  const names = (await readdir(join(REPOSITORY, 'examples'))).filter((name) => name.endsWith('.ts'))
+
+  test('is run by a test above', async () => {
+    const tests = await readFile(new URL(import.meta.url), 'utf8')
+    for (const name of names) expect(tests).toMatch(new RegExp(`(run\\('|examples/)${name.slice(0, -3)}\\b`))
+  })
+
+  test.each(names)('%s leaves nothing behind', async (name) => {
+    const temporary = await mkdtemp(join(scratch, 'tmp-'))
+    const { status } = await runNode([`examples/${name}`], { TMPDIR: temporary, WRIT_EXAMPLE_DIR: '' })
+    expect(status).toBe(0)
+    const left = (await readdir(temporary)).filter((entry) => entry.startsWith('writ-'))
+    expect(left).toEqual([])
+  })
+})

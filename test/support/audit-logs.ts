@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { sha256Hex } from '../../src/core/digest.js'
+import { GENESIS, SEAL_LENGTH, seal } from '../../src/audit/record.js'
+
+const encoder = new TextEncoder()
+
+export const bytesOf = (text: string): Uint8Array => encoder.encode(text)
+
+/** A folder of its own for one test, gone when the test is over. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'writ-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** What a chain of records is made of; everything has a default. */
+export interface LineParts {
+  readonly event?: string
+  readonly payload?: string
+  /** Members between `log_id` and `event`, each with its comma. */
+  readonly session?: string
+  readonly budget?: string
+  readonly synced?: number
+  readonly ts?: string
+}
+
+export const LOG_ID = '01ARZ3NDEKTSV4RRFFQ69G5FAV'
+
+/** Lines that form a sound chain from the first on, without their LF. */
+export function chain(parts: readonly LineParts[]): string[] {
+  let prevHash = GENESIS
+  return parts.map((part, seq) => {
+    const { event = 'session_start', payload = '{"depth":0}', session = '', budget = '', synced = -1 } = part
+    const { ts = `2026-01-01T00:00:${String(seq % 60).padStart(2, '0')}.000Z` } = part
+    const envelope = `"log_id":"${LOG_ID}",${session}`
+    const record = seal({ seq, synced, ts, envelope, event, payload, budget, prevHash })
+    prevHash = record.hash
+    return record.line
+  })
+}
+
+/** The lines as a file holds them. */
+export function fileOf(lines: readonly string[]): Uint8Array {
+  return bytesOf(lines.map((line) => `${line}\n`).join(''))
+}
+
+/** The lines with their hashes and links formed anew: what somebody can do who has nothing but the log. */
+export function rewritten(lines: readonly string[]): string[] {
+  let prevHash = GENESIS
+  return lines.map((line) => {
+    const body = line.slice(0, -SEAL_LENGTH).replace(/"prev_hash":"[0-9a-f]{64}"$/, `"prev_hash":"${prevHash}"`)
+    prevHash = sha256Hex(body)
+    return `${body},"hash":"${prevHash}"}`
+  })
+}
+
+/** Bytes in pieces of one size. */
+export function* piecesOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
