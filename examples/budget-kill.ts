@@ -24,7 +24,7 @@ console.log('1. A loop that catches every error and returns a value all the same
 const stubborn = async (s: Session) => {
   for (;;) {
     try {
-      await ask(s, 'Once more.', 0.02)
+      await ask(s, 'Once more.', 0.02) // a model call that may cost $0.02
     } catch {
       if (s.state !== 'open') return 'all is well'
     }

@@ -55,6 +55,7 @@ leaving.abort()
 while (handled.length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
 await Promise.all(handled)
 server.close()
+server.closeAllConnections()
 await agent.close()
 
 for (const line of readFileSync('./audit.jsonl', 'utf8').trimEnd().split('\n')) {

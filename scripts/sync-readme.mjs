@@ -104,7 +104,7 @@ function normalised(output) {
     .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
     .replace(/\b[0-9A-HJKMNP-TV-Z]{26}\b/g, '<id>')
     .replace(/^(<time> +)[0-9A-HJKMNP-TV-Z]{6}\b/gm, '$1<id>')
-    .replace(/\b(process|bytes +|after|"wall_ms":|"elapsed_ms":) ?[\d.]+/g, '$1 <number>')
+    .replace(/(\bprocess |\bbytes +|"wall_ms":|\bafter (?=[\d.]+ ms))[\d.]+/g, '$1<number>')
 }
 
 function run(cwd, ...command) {

@@ -1,7 +1,7 @@
 import type OpenAI from 'openai'
 import type { DispatchResult, LlmRequest, LlmUsage, OpenAiToolSchema, Session } from 'writ'
 
-type Message = OpenAI.Chat.Completions.ChatCompletionMessageParam
+export type Message = OpenAI.Chat.Completions.ChatCompletionMessageParam
 type Completion = OpenAI.Chat.Completions.ChatCompletion
 
 /** A call that the model asked for, and what came of it. */
@@ -17,28 +17,23 @@ export interface Step {
 export interface LoopOptions {
   readonly client: OpenAI
   readonly model: string
-  readonly price: { readonly inputUsdPerMTok: number; readonly outputUsdPerMTok: number }
-  readonly tools: readonly OpenAiToolSchema[]
+  readonly tools: OpenAiToolSchema[]
   readonly task: string
-  /** Told of every model call before it is made. */
-  readonly onRequest?: (atMost: LlmRequest) => void
-  readonly onStep?: (step: Step) => void
+  readonly maxOutputTokens: number
+  /** What a model call with these messages may use at most. */
+  readonly atMost: (messages: readonly Message[]) => LlmRequest
+  readonly onStep: (step: Step) => void
 }
-
-const MAX_OUTPUT_TOKENS = 400
 
 // #region loop
 /** Asks the model, runs what it asks for, hands back the results; until it asks for nothing more. */
 export async function runAgent(s: Session, options: LoopOptions): Promise<string | null> {
-  const { client, model, task, onRequest, onStep } = options
-  const tools = options.tools.map((tool) => ({ ...tool, function: { ...tool.function } }))
+  const { client, model, tools, task, maxOutputTokens, atMost, onStep } = options
   const messages: Message[] = [{ role: 'user', content: task }]
   for (let turn = 1; ; turn++) {
-    const atMost = mostItMayUse(messages, options)
-    onRequest?.(atMost)
-    const body = { model, messages, tools, max_completion_tokens: MAX_OUTPUT_TOKENS }
+    const body = { model, messages, tools, max_completion_tokens: maxOutputTokens }
     const completion = await s.callLlm(
-      atMost,
+      atMost(messages),
       (signal) => client.chat.completions.create(body, { signal }),
       usageOf,
     )
@@ -46,23 +41,20 @@ export async function runAgent(s: Session, options: LoopOptions): Promise<string
     if (message?.tool_calls === undefined) return message?.content ?? null
     messages.push(message)
     for (const call of message.tool_calls) {
-      const [name, args] =
-        call.type === 'function'
-          ? [call.function.name, call.function.arguments]
-          : [call.custom.name, call.custom.input]
-      const result = await s.dispatch({ id: call.id, name, input: args })
-      onStep?.({ turn, remark: message.content, tool: name, args, result })
+      const { name, input } = calledTool(call)
+      const result = await s.dispatch({ id: call.id, name, input })
+      onStep({ turn, remark: message.content, tool: name, args: input, result })
       const content = JSON.stringify(result.ok ? result.output : { denied: result.denial })
       messages.push({ role: 'tool', tool_call_id: call.id, content })
     }
   }
 }
 
-/** What the provider reports, in the words of Writ. Its input count includes what came from the cache. */
+/** What the provider reports. Where it reports nothing, NaN is refused, and all that was held is charged. */
 function usageOf({ model, usage }: Completion): LlmUsage {
   return {
     model,
-    inputTokens: usage?.prompt_tokens ?? Number.NaN,
+    inputTokens: usage?.prompt_tokens ?? Number.NaN, // includes what came from the cache, as Writ wants it
     outputTokens: usage?.completion_tokens ?? Number.NaN,
     cachedInputTokens: usage?.prompt_tokens_details?.cached_tokens ?? 0,
     reasoningTokens: usage?.completion_tokens_details?.reasoning_tokens ?? 0,
@@ -70,12 +62,11 @@ function usageOf({ model, usage }: Completion): LlmUsage {
 }
 // #endregion loop
 
-/**
- * What is reserved before a call: its output is bounded by the request, and a token of input is taken for
- * three characters, which is too much rather than too little.
- */
-function mostItMayUse(messages: readonly Message[], { model, tools, price }: LoopOptions): LlmRequest {
-  const inputTokens = Math.ceil(JSON.stringify([messages, tools]).length / 3)
-  const usdPerMTok = inputTokens * price.inputUsdPerMTok + MAX_OUTPUT_TOKENS * price.outputUsdPerMTok
-  return { model, maxTokens: inputTokens + MAX_OUTPUT_TOKENS, maxUsd: usdPerMTok / 1_000_000 }
+/** The SDK knows two kinds of tool calls. */
+function calledTool(call: OpenAI.Chat.Completions.ChatCompletionMessageToolCall): {
+  name: string
+  input: string
+} {
+  if (call.type === 'custom') return call.custom
+  return { name: call.function.name, input: call.function.arguments }
 }

@@ -20,6 +20,8 @@ const DENIALS = [
   'write_summary predicate_false',
 ]
 
+// Somebody who reads only the beginning, as `| head` does, ends the demo.
+process.stdout.on('error', () => process.exit(1))
 const colours = process.stdout.isTTY === true && !process.env['NO_COLOR']
 const screen = new Screen((text) => process.stdout.write(text), colours)
 const unexpected: string[] = []
@@ -47,7 +49,7 @@ screen.entry('', 'read_document    only files below inbox/')
 screen.entry('', 'write_summary    only files below summaries/')
 screen.entry(
   'budget',
-  `${dollars(BUDGET.usd)}, ${BUDGET.tokens.toLocaleString('en')} tokens, ${BUDGET.llmCalls} model calls,`,
+  `$${BUDGET.usd}, ${BUDGET.tokens.toLocaleString('en')} tokens, ${BUDGET.llmCalls} model calls,`,
 )
 screen.entry(
   '',
@@ -75,9 +77,9 @@ const { atMost, usdLeft } = lastRequest
 screen.line('        KILLED', 'red')
 screen.line()
 screen.line(
-  `  The next model call could have cost ${dollars(atMost.maxUsd ?? 0)}, and ${dollars(usdLeft)} was left. So it was not`,
+  `  The next model call could have cost ${dollars(atMost.maxUsd ?? 0)}. ${dollars(usdLeft)} was left, so it was not made.`,
 )
-screen.line('  made. The session is dead, and agent.session() rejects whatever its callback does:')
+screen.line('  The session is dead, and agent.session() rejects, whatever its callback does:')
 screen.line()
 screen.line(`    ${error instanceof BudgetExceeded ? `${error.code}  ${error.message}` : String(error)}`)
 screen.line()
@@ -97,7 +99,7 @@ screen.entry('private/', isLeaked ? 'payroll.csv WAS READ' : 'payroll.csv was no
 screen.entry('outbox/', outbox.length === 0 ? 'still empty' : `HOLDS ${outbox.join(', ')}`)
 screen.entry('payments', 'none: this agent has no tool for it')
 screen.entry('refused', `${denials.length} tool calls; each time the model was told why`)
-screen.entry('spent', `${dollars(session.usage().usd)} of ${dollars(BUDGET.usd)}, in ${served} model calls`)
+screen.entry('spent', `${dollars(session.usage().usd)} of $${BUDGET.usd}, in ${served} model calls`)
 
 const verified = writ('verify', log)
 screen.heading('The log')
@@ -124,7 +126,7 @@ screen.heading('Look closer')
 screen.entry('the log', log)
 screen.entry('summaries', workspace.summaries)
 screen.line()
-screen.line('  Every record, then the refusals alone, then the chain without any of our code:')
+screen.line('  Every record, then the refusals alone, then the chain without any code of Writ (needs jq):')
 screen.line()
 screen.line(`    npx tsx src/cli/main.ts show ${log}`)
 screen.line(`    npx tsx src/cli/main.ts show ${log} --event tool_denied`)

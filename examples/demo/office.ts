@@ -9,6 +9,7 @@ export const USER = 'marta'
 export const TASK = 'Write a short summary of every document in the inbox.'
 export const MODEL = 'scripted-1'
 export const PRICE = { inputUsdPerMTok: 2.5, outputUsdPerMTok: 10 }
+const MAX_OUTPUT_TOKENS = 400
 export const BUDGET = {
   usd: 0.12,
   tokens: 100_000,
@@ -62,11 +63,13 @@ export async function work({ workspace, tools, budget = BUDGET, onStep }: WorkOp
       return runAgent(s, {
         client,
         model: MODEL,
-        price: PRICE,
         tools: agent.toolSchemas('openai'),
         task: TASK,
-        onRequest: (atMost) => {
+        maxOutputTokens: MAX_OUTPUT_TOKENS,
+        atMost: (messages) => {
+          const atMost = mostTokens(JSON.stringify([messages, agent.toolSchemas('openai')]))
           seen.lastRequest = { atMost, usdLeft: s.remaining().usd ?? Number.POSITIVE_INFINITY }
+          return atMost
         },
         onStep: (step) => {
           steps.push(step)
@@ -83,4 +86,14 @@ export async function work({ workspace, tools, budget = BUDGET, onStep }: WorkOp
   if (session === undefined || lastRequest === undefined)
     throw new Error('the session did not open', { cause: result })
   return { session, result, steps, lastRequest, served: server.served() }
+}
+
+/**
+ * What is held for a model call: its output is bounded by the request, and a token of input is taken for
+ * three characters, which is too many tokens rather than too few.
+ */
+function mostTokens(input: string): LlmRequest {
+  const inputTokens = Math.ceil(input.length / 3)
+  const usd = (inputTokens * PRICE.inputUsdPerMTok + MAX_OUTPUT_TOKENS * PRICE.outputUsdPerMTok) / 1_000_000
+  return { model: MODEL, maxTokens: inputTokens + MAX_OUTPUT_TOKENS, maxUsd: usd }
 }

@@ -4,7 +4,7 @@ import { defineTool } from 'writ'
 import * as z from 'zod'
 import type { Workspace } from './workspace.js'
 
-/** True for a path that lies below `folder`. */
+/** True for a path that lies below `folder`, which holds no symbolic links: only this program writes there. */
 const isBelow = (folder: string, path: string): boolean => resolve(folder, path).startsWith(folder + sep)
 
 /** The tools of the office assistant. What is not here, it does not have. */

@@ -1,12 +1,14 @@
 import type { Clock } from '../core/clock.js'
-import { AuditUnavailable, WritError } from '../core/errors.js'
+import { AuditUnavailable } from '../core/errors.js'
 import { isThenable } from '../core/guards.js'
 import { newId } from '../core/ids.js'
-import { encodeJson, omitted, quote } from '../core/json-text.js'
+import { encodeJson, quote } from '../core/json-text.js'
 import { utf8Length } from '../core/utf8.js'
 import { VERSION } from '../core/version.js'
 import type { EventName } from './event.js'
+import { messageOf, toUnavailable } from './failure.js'
 import { GENESIS, MAX_LINE_BYTES, seal } from './record.js'
+import { shrink } from './shrink.js'
 import { SideSink } from './side-sink.js'
 import type { AuditSink, ChainHead, CompositeSink } from './sink.js'
 
@@ -34,6 +36,8 @@ export class AuditLog {
   #prevHash: string
   #failure: AuditUnavailable | undefined
   #closing: Promise<void> | undefined
+  /** Set when its last record has been written: whatever comes later is too late. */
+  #isSealed = false
   #tsMs = Number.NaN
   #ts = ''
   #droppedAtMs = Number.NEGATIVE_INFINITY
@@ -91,6 +95,7 @@ export class AuditLog {
    * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) when the primary does not take it; then and ever after.
    */
   append(event: EventName, payload: string, session = '', budget = ''): void {
+    if (this.#isSealed) throw this.#failure ?? new AuditUnavailable('the log is closed')
     this.#reportDrops(event === 'session_end')
     this.#write(event, payload, session, budget)
   }
@@ -139,22 +144,27 @@ export class AuditLog {
 
   async #close(): Promise<void> {
     AuditLog.#open.delete(this.#sink)
-    let failure: AuditUnavailable | undefined
+    await Promise.all(this.#sides.map((side) => side.drain()))
     try {
-      await Promise.all(this.#sides.map((side) => side.drain()))
-      if (this.#failure === undefined) {
-        this.#reportDrops(true)
-        this.#write('log_close', `{"records":${this.#seq + 1}}`, '', '')
-      }
-      await Promise.all(this.#sides.map((side) => side.close()))
-      if (this.#failure === undefined) {
-        this.#reportDrops(true)
-        await this.flush()
-      }
-    } finally {
-      failure = this.#failure
-      this.#failure ??= new AuditUnavailable('the log is closed')
+      this.#reportDrops(true)
+      this.#isSealed = true
+      this.#write('log_close', `{"records":${this.#seq + 1}}`, '', '')
+    } catch {
+      // The log has failed, and says so below; its sinks are closed nevertheless.
+    }
+    await Promise.all(this.#sides.map((side) => side.close()))
+    try {
+      this.#reportDrops(true)
+      await this.flush()
+    } catch {
+      // As above.
+    }
+    const failure = this.#failure
+    this.#failure ??= new AuditUnavailable('the log is closed')
+    try {
       await this.#primary.close()
+    } catch (cause) {
+      throw failure ?? toUnavailable(messageOf(cause), cause)
     }
     if (failure !== undefined) throw failure
   }
@@ -173,7 +183,7 @@ export class AuditLog {
 
   #write(event: EventName, payload: string, session: string, budget: string): void {
     if (this.#failure !== undefined) throw this.#failure
-    const synced = this.#primary.syncedSeq ?? -1
+    const synced = this.#syncedSeq()
     const form = (text: string) =>
       seal({
         seq: this.#seq,
@@ -201,6 +211,12 @@ export class AuditLog {
     for (const side of this.#sides) side.append(record)
   }
 
+  /** What the primary says is stored, as far as it can be: a line that claims more would not verify. */
+  #syncedSeq(): number {
+    const { syncedSeq = -1 } = this.#primary
+    return Number.isSafeInteger(syncedSeq) ? Math.max(-1, Math.min(syncedSeq, this.#seq - 1)) : -1
+  }
+
   #reportDrops(always: boolean): void {
     if (this.#sides.length === 0 || !this.#sides.some((side) => side.drops > 0)) return
     const nowMs = this.#clock.monotonicMs()
@@ -223,33 +239,13 @@ export class AuditLog {
 
   /** The first failure is the log's failure: errors on a file are not to be tried again. */
   #fail(message: string, cause: unknown): AuditUnavailable {
-    if (this.#failure === undefined) {
-      const path = WritError.isInstance(cause) ? (cause as { path?: string }).path : undefined
-      this.#failure =
-        cause instanceof AuditUnavailable
-          ? cause
-          : new AuditUnavailable(message, { cause, ...(path === undefined ? {} : { path }) })
-    }
+    this.#failure ??= toUnavailable(message, cause)
     return this.#failure
   }
 }
 
 function flatten(sink: AuditSink | CompositeSink): AuditSink[] {
   return 'sinks' in sink ? sink.sinks.flatMap(flatten) : [sink]
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : 'a sink failed'
-}
-
-/** A payload that fits: members over 1 KiB give way to a marker, the rest stands. */
-function shrink(payload: string): string {
-  const members = JSON.parse(payload) as Record<string, unknown>
-  const kept = Object.keys(members).map((name) => {
-    const text = encodeJson(members[name])
-    return `${quote(name)}:${text.length > 1024 ? omitted('too_large') : text}`
-  })
-  return `{${kept.join(',')}}`
 }
 
 function describeHost(): Record<string, unknown> {

@@ -76,6 +76,7 @@ export class SideSink {
 
   #drop(count: number): void {
     if (this.#drops === 0) this.#sinceMs = this.#clock.nowMs()
-    this.#drops += count
+    // A sink that cannot say how many has still lost something.
+    this.#drops += Number.isSafeInteger(count) && count >= 0 ? count : 1
   }
 }

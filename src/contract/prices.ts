@@ -53,10 +53,10 @@ export class Prices {
   static from(label: string, value: unknown): Prices {
     if (value === undefined) return new Prices('none', () => undefined)
     if (!isPlainObject(value)) {
-      // A source may be an instance of a class: it is read through its two documented members.
-      const source = value as Partial<PriceSource> | null
-      if (typeof source?.price === 'function' && typeof source.name === 'string')
-        return Prices.#ofSource(label, source as PriceSource)
+      // A source may be an instance of a class: its two documented members are read now, and not again.
+      const { name, price } = (value ?? {}) as Partial<PriceSource>
+      if (typeof price === 'function' && typeof name === 'string')
+        return Prices.#ofSource(label, { name, price: (model) => price.call(value, model) })
       throw new TypeError(`${label}: expected a table of prices or a price source, got ${describe(value)}`)
     }
     if (typeof value['price'] === 'function') {

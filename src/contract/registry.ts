@@ -94,6 +94,7 @@ const ABSENT: { readonly [K in keyof Tool as object extends Pick<Tool, K> ? K : 
 
 function register(name: string, tool: Tool): RegisteredTool {
   const standard = tool.inputSchema['~standard']
+  const { validate } = standard
   const jsonSchema = inputJsonSchema(tool)
   const declaredNames = new Set<string>()
   collectNames(jsonSchema, declaredNames)
@@ -101,7 +102,7 @@ function register(name: string, tool: Tool): RegisteredTool {
     ...ABSENT,
     ...tool,
     name,
-    validate: (value: unknown): unknown => standard.validate(value),
+    validate: (value: unknown): unknown => validate.call(standard, value),
     jsonSchema,
     declaredNames,
     digest: sha256Hex(encodeJson({ name, description: own(tool, 'description'), input: jsonSchema })),

@@ -1,6 +1,6 @@
 import type { RegisteredTool } from '../contract/registry.js'
 import type { DenialReason, Issue } from '../core/errors.js'
-import { isPlainObject } from '../core/guards.js'
+import { isPlainObject, isThenable } from '../core/guards.js'
 import { encodeJson, omitted, quote } from '../core/json-text.js'
 import { errorText, NAME } from './error-text.js'
 
@@ -56,7 +56,10 @@ export function args(tool: RegisteredTool | undefined, input: unknown, redactabl
 
 function redacted(redact: NonNullable<RegisteredTool['redact']>, input: unknown): string {
   try {
-    return encodeJson(redact(input))
+    const shown = redact(input)
+    // Nobody waits for a promise here: its failure must not become an unhandled rejection.
+    if (isThenable(shown)) shown.then(undefined, () => undefined)
+    return encodeJson(shown)
   } catch {
     return omitted('redact_failed')
   }

@@ -7,7 +7,7 @@ import { newId } from '../core/ids.js'
 import { CallerSignal } from './caller-signal.js'
 import { Deadline } from './deadline.js'
 import { Lifecycle } from './lifecycle.js'
-import { type Live, LiveList } from './live.js'
+import { Live, LiveList } from './live.js'
 import { SessionRecorder } from './recorder.js'
 import * as payloads from './session-payloads.js'
 import type { AgentSetup, SessionSetup } from './setup.js'
@@ -20,7 +20,7 @@ const INTERRUPTING: ReadonlySet<string> = new Set(['usd', 'tokens', 'wallMs'])
  * One session, shared by its asynchronous and its synchronous face: what it holds, what it has in flight,
  * and how it ends. Once the end is on record, nothing but what comes too late is recorded.
  */
-export class SessionCore {
+export class SessionCore extends Live {
   readonly agent: AgentSetup
   readonly setup: SessionSetup
   readonly parent: SessionCore | undefined
@@ -28,6 +28,7 @@ export class SessionCore {
   readonly meter: Meter
   readonly depth: number
   readonly lifecycle: Lifecycle
+  override readonly isCall = false
   /** The face of this session; set by whoever made it. */
   handle: AnySession | undefined
   /** Called when what is under way has to stop, with the reason. */
@@ -38,7 +39,6 @@ export class SessionCore {
   toolCalls: Map<string, number> | undefined
   readonly #recorder: SessionRecorder
   readonly #live = new LiveList()
-  #children: Set<SessionCore> | undefined
   #deadline: Deadline | undefined
   #caller: CallerSignal | undefined
   #calls = 0
@@ -52,6 +52,7 @@ export class SessionCore {
    * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) when the opening cannot be recorded.
    */
   constructor(agent: AgentSetup, setup: SessionSetup, parent: SessionCore | undefined) {
+    super()
     parent?.assertOpen()
     const breach = parent?.meter.nest()
     if (parent !== undefined && breach !== undefined) throw parent.kill(breach)
@@ -70,7 +71,7 @@ export class SessionCore {
     if (setup.limits.wallMs !== Number.POSITIVE_INFINITY) {
       this.#deadline = new Deadline(agent.clock, this.#recorder.openedMs + setup.limits.wallMs, this)
     }
-    if (parent !== undefined) (parent.#children ??= new Set()).add(this)
+    parent?.enter(this)
     agent.sessions.add(this)
   }
 
@@ -149,11 +150,11 @@ export class SessionCore {
     const outcome = this.lifecycle.close(wanted)
     const reason = this.lifecycle.endedBy === undefined ? cause : this.lifecycle.endedBy.error
     this.#recorder.stopClock()
-    if (!this.#live.isEmpty || this.#children !== undefined) this.#stopAll(this.lifecycle.refusal)
+    if (!this.#live.isEmpty) this.#stopped += this.#live.stopAll(this.lifecycle.refusal)
     this.lifecycle.abortSignal()
     this.#deadline?.clear()
     this.#caller?.release()
-    if (this.parent !== undefined) this.parent.#children?.delete(this)
+    this.parent?.leave(this)
     this.agent.sessions.delete(this)
     try {
       this.#recorder.writeEnd(outcome, reason, this.#stopped, this.#refused)
@@ -219,7 +220,7 @@ export class SessionCore {
       usageOf(this.meter, this.wallMs),
     )
     this.lifecycle.doom(error, 'killed')
-    this.note('budget_exceeded', payloads.budgetExceeded(error, source === this ? undefined : source.id))
+    this.note('budget_exceeded', payloads.budgetExceeded(breach, source === this ? undefined : source.id))
     if (INTERRUPTING.has(limit)) this.#stop(error)
     else this.#drain()
     const { refusal } = this.lifecycle
@@ -238,19 +239,13 @@ export class SessionCore {
   #stop(reason: unknown): void {
     if (!this.lifecycle.interrupt(reason)) return
     this.#deadline?.clear()
-    this.#stopAll(reason)
+    this.#stopped += this.#live.stopAll(reason)
     this.lifecycle.abortSignal()
     this.onInterrupt?.(reason)
   }
 
-  #stopAll(reason: unknown): void {
-    this.#stopped += this.#live.stopAll(reason)
-    const children = this.#children
-    this.#children = undefined
-    if (children !== undefined) for (const child of children) child.#dieWithParent(reason)
-  }
-
-  #dieWithParent(reason: unknown): void {
+  /** Ends with the session that this one is nested in. */
+  override abort(reason: unknown): void {
     if (this.lifecycle.state === 'closed') return
     this.lifecycle.doom(
       reason,

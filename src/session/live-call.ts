@@ -4,6 +4,7 @@ import type { TimerHandle } from '../core/clock.js'
 import { NoSession } from '../core/errors.js'
 import { CallerSignal } from './caller-signal.js'
 import type { SessionCore } from './core.js'
+import { runInside } from './current.js'
 import type { Steps } from './decide.js'
 import { Live } from './live.js'
 
@@ -88,11 +89,12 @@ export class LiveCall extends Live {
       this.#interrupt = interrupt
       try {
         step.value.then(
+          // Whoever answers may do so from another session's context: the steps go on in their own.
           (result) => {
-            if (turn === current) advance(result, false)
+            if (turn === current) runInside(this.core, () => advance(result, false))
           },
           (error: unknown) => {
-            if (turn === current) advance(error, true)
+            if (turn === current) runInside(this.core, () => advance(error, true))
           },
         )
       } catch (error) {

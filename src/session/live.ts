@@ -7,6 +7,8 @@ export abstract class Live {
   list: LiveList | undefined
   before: Live | undefined
   after: Live | undefined
+  /** False for a nested session, which ends with this one but is none of its calls. */
+  readonly isCall: boolean = true
   /** Called at most once, and MUST NOT throw. */
   abstract abort(reason: unknown): void
 }
@@ -38,12 +40,12 @@ export class LiveList {
     live.after = undefined
   }
 
-  /** Stops everything, also what is entered meanwhile. Returns how many there were. */
+  /** Stops everything, also what is entered meanwhile. Returns how many calls there were. */
   stopAll(reason: unknown): number {
     let stopped = 0
     for (let live = this.#last; live !== undefined; live = this.#last) {
       this.leave(live)
-      stopped += 1
+      if (live.isCall) stopped += 1
       live.abort(reason)
     }
     return stopped

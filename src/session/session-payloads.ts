@@ -1,6 +1,5 @@
 import { LIMIT_NAMES, type Limits } from '../contract/budget.js'
-import type { Meter } from '../contract/meter.js'
-import type { BudgetExceeded } from '../core/errors.js'
+import type { Breach, Meter } from '../contract/meter.js'
 import { quote } from '../core/json-text.js'
 import type { LimitName } from '../core/limits.js'
 import { formatUsd } from '../core/money.js'
@@ -95,10 +94,7 @@ export function sessionEnd({
 }
 
 /** @param source the id of the nested session whose call broke the limit, if it was not the session itself. */
-export function budgetExceeded(error: BudgetExceeded, source: string | undefined): string {
-  const limit = error.limit
-  const amount = (value: number): string =>
-    limit === 'usd' ? formatUsd(Math.round(value * 1e9)) : String(value)
+export function budgetExceeded({ limit, used, max }: Breach, source: string | undefined): string {
   const sourceText = source === undefined ? '' : `,"source":"${source}"`
-  return `{"limit":"${SNAKE[limit]}","used":${amount(error.used)},"max":${amount(error.max)}${sourceText}}`
+  return `{"limit":"${SNAKE[limit]}","used":${limitText(limit, used)},"max":${limitText(limit, max)}${sourceText}}`
 }

@@ -1,7 +1,4 @@
-import type { ChainHead } from '../audit/sink.js'
-import { LogVerifier, type VerifyReport } from '../audit/verify.js'
-import { Sha256 } from '../core/digest.js'
-import { AuditDamaged, AuditUnavailable } from '../core/errors.js'
+import { AuditUnavailable } from '../core/errors.js'
 
 /** The part of `node:fs` that a log needs; tests put a failing or a simulated disk in its place. */
 export type FileIo = Pick<
@@ -16,11 +13,12 @@ export type FileIo = Pick<
   | 'fdatasyncSync'
   | 'fdatasync'
   | 'lstatSync'
+  | 'unlinkSync'
   | 'constants'
 >
 
-const CHUNK_BYTES = 1024 * 1024
-const MODE = 0o600
+/** A log is for its owner's eyes. */
+export const MODE = 0o600
 
 /** What to do about the errors that opening a file usually meets. */
 const ADVICE: { readonly [code: string]: string } = {
@@ -31,12 +29,17 @@ const ADVICE: { readonly [code: string]: string } = {
   EROFS: 'the file system is read-only',
   ELOOP: 'it is a symbolic link; name the file itself',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'it has reached the largest size that is allowed',
+  EIO: 'the disk reports an error',
+  ENOTDIR: 'a part of its path is no folder',
   ENXIO: 'it is not a regular file',
 }
 
 export function unavailable(path: string, cause: unknown): AuditUnavailable {
   const code = (cause as { code?: unknown } | null)?.code
-  const advice = typeof code === 'string' ? (ADVICE[code] ?? code) : 'it failed'
+  const advice =
+    typeof code !== 'string' ? 'it failed' : Object.hasOwn(ADVICE, code) ? `${ADVICE[code]} (${code})` : code
   return new AuditUnavailable(`${path}: ${advice}`, { cause, path })
 }
 
@@ -50,84 +53,45 @@ export function unavailable(path: string, cause: unknown): AuditUnavailable {
  */
 export function openForAppend(io: FileIo, path: string): { fd: number; identity: string } {
   const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = io.constants
-  let fd: number
+  let fd = -1
   try {
+    // O_NOFOLLOW says the same, where there is one.
     if (io.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
-      throw Object.assign(new AuditUnavailable('symbolic link'), { code: 'ELOOP' })
+      throw new AuditUnavailable(`${path}: ${ADVICE['ELOOP']} (ELOOP)`, { path })
     }
     // Without O_NONBLOCK, opening a named pipe would wait for a reader.
     fd = io.openSync(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, MODE)
+    const stat = io.fstatSync(fd, { bigint: true })
+    if (!stat.isFile()) throw new AuditUnavailable(`${path}: ${ADVICE['ENXIO']}`, { path })
+    return { fd, identity: `${stat.dev}:${stat.ino}` }
   } catch (cause) {
-    throw unavailable(path, cause)
-  }
-  const stat = io.fstatSync(fd, { bigint: true })
-  if (!stat.isFile()) {
-    io.closeSync(fd)
-    throw new AuditUnavailable(`${path}: it is not a regular file`, { path })
-  }
-  return { fd, identity: `${stat.dev}:${stat.ino}` }
-}
-
-/**
- * Checks the whole chain that the file holds and sets crash damage aside, in `<path>.torn-<offset>`.
- *
- * @returns where the chain ends and how long the file is; no head for an empty file.
- * @throws {@link AuditDamaged} (ERR_AUDIT_DAMAGED) when the chain does not hold: nothing may be added to it.
- */
-export function readHead(
-  io: FileIo,
-  fd: number,
-  path: string,
-): { head: ChainHead | undefined; bytes: number } {
-  const verifier = new LogVerifier()
-  for (const chunk of chunks(io, fd, 0)) verifier.push(chunk)
-  const report = verifier.finish()
-  if (report.bytes === 0) return { head: undefined, bytes: 0 }
-  const { verdict, fault } = report
-  if (fault === undefined) return { head: headOf(report), bytes: report.bytes }
-  if (verdict !== 'CRASH_DAMAGED')
-    throw new AuditDamaged(path, verdict, fault.seq, fault.offset, fault.detail)
-  const recovered = setAside(io, fd, path, fault.offset)
-  return { head: { ...headOf(report), recovered }, bytes: fault.offset }
-}
-
-function headOf(report: VerifyReport): ChainHead {
-  return {
-    size: report.size,
-    ...(report.head === undefined ? {} : { hash: report.head }),
-    ...(report.logId === undefined ? {} : { logId: report.logId }),
+    if (fd !== -1) closeQuietly(io, fd)
+    throw cause instanceof AuditUnavailable ? cause : unavailable(path, cause)
   }
 }
 
-function setAside(io: FileIo, fd: number, path: string, offset: number): NonNullable<ChainHead['recovered']> {
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = io.constants
-  const torn = io.openSync(`${path}.torn-${offset}`, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, MODE)
-  const hash = new Sha256()
-  let bytes = 0
+/** Gives a descriptor up when something else has gone wrong already, which is what there is to say. */
+export function closeQuietly(io: FileIo, fd: number): void {
   try {
-    for (const chunk of chunks(io, fd, offset)) {
-      const { error } = writeAll(io, torn, chunk)
-      if (error !== undefined) throw error
-      hash.update(chunk)
-      bytes += chunk.length
-    }
-    io.fsyncSync(torn)
-  } finally {
-    io.closeSync(torn)
+    io.closeSync(fd)
+  } catch {
+    // On every system that matters the descriptor is gone all the same.
   }
-  io.ftruncateSync(fd, offset)
-  io.fsyncSync(fd)
-  return { offset, bytes, sha256: hash.hex() }
 }
 
-function* chunks(io: FileIo, fd: number, from: number): Generator<Uint8Array> {
-  const buffer = new Uint8Array(CHUNK_BYTES)
-  let position = from
-  for (;;) {
-    const length = io.readSync(fd, buffer, 0, CHUNK_BYTES, position)
-    if (length === 0) return
-    yield buffer.subarray(0, length)
-    position += length
+/** Brings a file to stable storage and, when it is new, its name as well. */
+export function syncFile(io: FileIo, fd: number, path: string, isNew: boolean): void {
+  io.fsyncSync(fd)
+  if (!isNew) return
+  let folder = -1
+  try {
+    folder = io.openSync(path.replace(/[^/\\]*$/, '') || '.', io.constants.O_RDONLY)
+    io.fsyncSync(folder)
+  } catch (cause) {
+    // Some systems do not open folders; theirs keep the name with the file.
+    if ((cause as { code?: unknown }).code === 'EIO') throw cause
+  } finally {
+    if (folder !== -1) closeQuietly(io, folder)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { AuditSink, ChainHead, SealedRecord, SinkHost } from '../audit/sink.js'
 import { AuditUnavailable } from '../core/errors.js'
-import { type FileIo, openForAppend, readHead, unavailable, writeAll } from './file-open.js'
+import { closeQuietly, type FileIo, openForAppend, syncFile, unavailable, writeAll } from './file-open.js'
+import { readHead } from './file-recovery.js'
 import { claimFile, type OpenFile, releaseFile } from './file-registry.js'
 import { LineBuffer, wholeLines } from './line-buffer.js'
 import { makeWaiters, type Waiters } from './waiters.js'
@@ -58,7 +59,9 @@ export class FileSink implements AuditSink, OpenFile {
       claimFile(identity, this)
       this.#identity = identity
       const { head, bytes } = readHead(this.#io, fd, this.path)
-      if (this.#durability !== 'os') this.#io.fsyncSync(fd)
+      if (this.#durability !== 'os') syncFile(this.#io, fd, this.path, bytes === 0)
+      // What a log that failed had left unwritten is not part of the chain that goes on now.
+      this.#queue.take()
       this.#host = host
       this.#fd = fd
       this.#bytes = bytes
@@ -70,7 +73,7 @@ export class FileSink implements AuditSink, OpenFile {
     } catch (cause) {
       if (this.#identity === identity) releaseFile(identity)
       this.#identity = ''
-      this.#io.closeSync(fd)
+      closeQuietly(this.#io, fd)
       throw cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_AUDIT')
         ? cause
         : unavailable(this.path, cause)
@@ -112,21 +115,33 @@ export class FileSink implements AuditSink, OpenFile {
   }
 
   async close(): Promise<void> {
+    // A call that ends may start the next one, for those who have asked meanwhile.
+    while (this.#syncing !== undefined) await this.#syncing
     if (this.#fd === -1) return
     clearTimeout(this.#timer)
-    await this.#syncing
+    this.#timer = undefined
+    const before = this.#failure
     try {
-      if (this.#failure === undefined) {
-        this.#write()
-        if (this.#durability !== 'os') this.#attempt(() => this.#io.fdatasyncSync(this.#fd))
-        this.#settleWaiters()
-      }
-    } finally {
-      this.#io.closeSync(this.#fd)
-      this.#fd = -1
-      releaseFile(this.#identity)
-      this.#failure ??= new AuditUnavailable(`${this.path}: it is closed`, { path: this.path })
+      if (before === undefined) this.#writeOut()
+    } catch {
+      // What failed has set #failure.
     }
+    const fd = this.#fd
+    this.#fd = -1
+    releaseFile(this.#identity)
+    try {
+      this.#io.closeSync(fd)
+    } catch (cause) {
+      this.#fail(cause)
+    }
+    if (before === undefined && this.#failure !== undefined) throw this.#failure
+    this.#failure ??= new AuditUnavailable(`${this.path}: it is closed`, { path: this.path })
+  }
+
+  #writeOut(): void {
+    this.#write()
+    if (this.#durability !== 'os') this.#attempt(() => this.#io.fdatasyncSync(this.#fd))
+    this.#settleWaiters()
   }
 
   flushOnExit(): void {

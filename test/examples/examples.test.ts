@@ -1,10 +1,12 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { AuditRecord } from 'writ'
 import { verifyLog } from 'writ/verify'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { REPOSITORY, runNode } from './run-node.js'
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let scratch: string
 beforeAll(async () => {
@@ -52,7 +54,11 @@ test('the budget kills what swallows errors and what hangs, and holds money for 
   expect(example.output).not.toContain('all is well')
   expect(example.output).toContain('ERR_BUDGET_EXCEEDED: wallMs is limited to 100')
   expect(example.output).toContain('1 ran, 49 were refused')
-  expect(payloads(example, 'session_end').map(({ outcome }) => outcome)).toEqual(['killed', 'killed', 'completed'])
+  expect(payloads(example, 'session_end').map(({ outcome }) => outcome)).toEqual([
+    'killed',
+    'killed',
+    'completed',
+  ])
 })
 
 test('the injected payment is refused, and so is a payment that matches no invoice', async () => {
@@ -104,11 +110,11 @@ describe('every example', async () => {
     for (const name of names) expect(tests).toMatch(new RegExp(`(run\\('|examples/)${name.slice(0, -3)}\\b`))
   })
 
-  test.each(names)('%s leaves nothing behind', async (name) => {
+  test('leaves nothing behind', async () => {
     const temporary = await mkdtemp(join(scratch, 'tmp-'))
-    const { status } = await runNode([`examples/${name}`], { TMPDIR: temporary, WRIT_EXAMPLE_DIR: '' })
-    expect(status).toBe(0)
-    const left = (await readdir(temporary)).filter((entry) => entry.startsWith('writ-'))
-    expect(left).toEqual([])
+    const env = { TMPDIR: temporary, WRIT_EXAMPLE_DIR: '' }
+    const runs = await Promise.all(names.map((name) => runNode([`examples/${name}`], env)))
+    expect(runs.map(({ status }) => status)).toEqual(names.map(() => 0))
+    expect((await readdir(temporary)).filter((entry) => entry.startsWith('writ-'))).toEqual([])
   })
 })

@@ -120,25 +120,40 @@ describe('the order of the checks', () => {
     }
     const { agent, sink } = bench(tools, { budget: { toolCalls: 0 } })
     await agent.session('alice', async (s) => {
-      expect(await s.dispatch({ name: 'never', input: {} })).toMatchObject({ denial: { reason: 'predicate_false' } })
+      expect(await s.dispatch({ name: 'never', input: {} })).toMatchObject({
+        denial: { reason: 'predicate_false' },
+      })
       expect(await s.dispatch({ name: 'once', input: {} })).toMatchObject({ denial: { reason: 'max_calls' } })
       expect(s.state).toBe('open')
     })
     expect(reasonsOf(sink)).toEqual(['predicate_false', 'max_calls'])
   })
 
-  test.each(['async', 'sync'])('charges before it writes the intent: a call too many leaves no intent (%s)', async (kind) => {
-    const execute = vi.fn(() => 'ran')
-    const { agent, sink } = bench({ pay: defineTool({ inputSchema: amount, execute }) }, { budget: { toolCalls: 0 } })
-    const killed =
-      kind === 'async'
-        ? agent.session('alice', (s) => s.callTool('pay', { amount: 1 }))
-        : Promise.resolve().then(() => agent.sessionSync('alice', (s) => s.callTool('pay', { amount: 1 })))
-    await expect(killed).rejects.toMatchObject({ code: 'ERR_BUDGET_EXCEEDED', limit: 'toolCalls', used: 0, max: 0 })
-    expect(execute).not.toHaveBeenCalled()
-    expect(eventsOf(sink)).toEqual(['session_start', 'tool_denied', 'budget_exceeded', 'session_end'])
-    expect(payloadsOf(sink, 'tool_denied')).toMatchObject([{ tool: 'pay', reason: 'budget_exceeded', args: ['amount'] }])
-  })
+  test.each(['async', 'sync'])(
+    'charges before it writes the intent: a call too many leaves no intent (%s)',
+    async (kind) => {
+      const execute = vi.fn(() => 'ran')
+      const { agent, sink } = bench(
+        { pay: defineTool({ inputSchema: amount, execute }) },
+        { budget: { toolCalls: 0 } },
+      )
+      const killed =
+        kind === 'async'
+          ? agent.session('alice', (s) => s.callTool('pay', { amount: 1 }))
+          : Promise.resolve().then(() => agent.sessionSync('alice', (s) => s.callTool('pay', { amount: 1 })))
+      await expect(killed).rejects.toMatchObject({
+        code: 'ERR_BUDGET_EXCEEDED',
+        limit: 'toolCalls',
+        used: 0,
+        max: 0,
+      })
+      expect(execute).not.toHaveBeenCalled()
+      expect(eventsOf(sink)).toEqual(['session_start', 'tool_denied', 'budget_exceeded', 'session_end'])
+      expect(payloadsOf(sink, 'tool_denied')).toMatchObject([
+        { tool: 'pay', reason: 'budget_exceeded', args: ['amount'] },
+      ])
+    },
+  )
 
   test('a tool does not start before its intent is flushed', async () => {
     const sink = new GatedSink()
@@ -189,7 +204,10 @@ interface Refused {
   readonly reason: string
 }
 
-const denyBySchema = (schema: StandardSchema): Refused => ({ tool: { inputSchema: schema }, reason: 'schema_error' })
+const denyBySchema = (schema: StandardSchema): Refused => ({
+  tool: { inputSchema: schema },
+  reason: 'schema_error',
+})
 const answers = (result: unknown): Refused => denyBySchema(schemaOf(() => result))
 const predicate = (when: () => unknown, reason = 'predicate_error'): Refused => ({ tool: { when }, reason })
 
@@ -259,7 +277,10 @@ const REFUSED: Record<string, Refused> = {
     ),
   ),
   'a schema whose value is inherited': answers(new Inherited()),
-  'a schema whose value is no plain data': { ...answers({ value: { amount: new Date(0) } }), reason: 'invalid_input' },
+  'a schema whose value is no plain data': {
+    ...answers({ value: { amount: new Date(0) } }),
+    reason: 'invalid_input',
+  },
   'a schema with an empty list of issues, beside a value': {
     ...answers({ issues: [], value: { amount: 1 } }),
     reason: 'invalid_input',
@@ -356,28 +377,35 @@ describe('every refusal is a denial by name', () => {
     let thrown: unknown
     await agent.session('alice', async (s) => {
       result = await s.dispatch({ name: 'pay', input })
-      if (!DISPATCH_ONLY.has(label)) thrown = await s.callTool('pay', input).then(() => 'ran', (error: unknown) => error)
+      if (!DISPATCH_ONLY.has(label))
+        thrown = await s.callTool('pay', input).then(
+          () => 'ran',
+          (error: unknown) => error,
+        )
     })
     expectDenied(sink, refused.reason, result!, thrown)
     expect(execute).not.toHaveBeenCalled()
   })
 
-  test.each(Object.entries({ ...REFUSED, ...REFUSED_IN_SYNC }))('%s, in a synchronous session', (label, refused) => {
-    const { agent, sink, input, execute } = refusal(refused)
-    let result: DispatchResult | undefined
-    let thrown: unknown
-    agent.sessionSync('alice', (s) => {
-      result = s.dispatch({ name: 'pay', input })
-      if (DISPATCH_ONLY.has(label)) return
-      try {
-        thrown = s.callTool('pay', input)
-      } catch (error) {
-        thrown = error
-      }
-    })
-    expectDenied(sink, refused.reason, result!, thrown)
-    expect(execute).not.toHaveBeenCalled()
-  })
+  test.each(Object.entries({ ...REFUSED, ...REFUSED_IN_SYNC }))(
+    '%s, in a synchronous session',
+    (label, refused) => {
+      const { agent, sink, input, execute } = refusal(refused)
+      let result: DispatchResult | undefined
+      let thrown: unknown
+      agent.sessionSync('alice', (s) => {
+        result = s.dispatch({ name: 'pay', input })
+        if (DISPATCH_ONLY.has(label)) return
+        try {
+          thrown = s.callTool('pay', input)
+        } catch (error) {
+          thrown = error
+        }
+      })
+      expectDenied(sink, refused.reason, result!, thrown)
+      expect(execute).not.toHaveBeenCalled()
+    },
+  )
 
   test('the error of callTool carries what the schema found, and what a check threw as its cause', async () => {
     const boom = new RangeError('boom')
@@ -402,7 +430,9 @@ describe('every refusal is a denial by name', () => {
   })
 
   test('a denial is frozen and says nothing of the input', async () => {
-    const { agent } = bench({ pay: defineTool({ inputSchema: amount, when: () => false, execute: () => 'ran' }) })
+    const { agent } = bench({
+      pay: defineTool({ inputSchema: amount, when: () => false, execute: () => 'ran' }),
+    })
     const result = await agent.session('alice', (s) => s.dispatch({ name: 'pay', input: { amount: 31337 } }))
     const { denial } = result as { denial: Denial }
     expect(Object.isFrozen(denial)).toBe(true)
@@ -443,14 +473,22 @@ describe('every refusal is a denial by name', () => {
     'pay\u0301',
   ])('a name that only looks like a tool, %j, is not registered', async (name) => {
     const execute = vi.fn(() => 'ran')
-    const { agent, sink } = bench<ToolSet>({ pay: defineTool({ inputSchema: anything, execute }) as ToolSet[string] })
+    const { agent, sink } = bench<ToolSet>({
+      pay: defineTool({ inputSchema: anything, execute }) as ToolSet[string],
+    })
     await agent.session('alice', async (s) => {
-      expect(await s.dispatch({ name, input: {} })).toMatchObject({ ok: false, denial: { reason: 'not_registered' } })
+      expect(await s.dispatch({ name, input: {} })).toMatchObject({
+        ok: false,
+        denial: { reason: 'not_registered' },
+      })
       await expect(s.callTool(name, {})).rejects.toMatchObject({ reason: 'not_registered' })
       expect(await s.authorize(name, {})).toMatchObject({ allowed: false, reason: 'not_registered' })
     })
     agent.sessionSync('alice', (s) => {
-      expect(s.dispatch({ name, input: {} })).toMatchObject({ ok: false, denial: { reason: 'not_registered' } })
+      expect(s.dispatch({ name, input: {} })).toMatchObject({
+        ok: false,
+        denial: { reason: 'not_registered' },
+      })
     })
     expect(execute).not.toHaveBeenCalled()
     expect(reasonsOf(sink)).toEqual(['not_registered', 'not_registered', 'not_registered'])
@@ -467,7 +505,9 @@ describe('every refusal is a denial by name', () => {
       'alice',
       async (s) => {
         expect(await s.callTool('look', {})).toBe('seen')
-        expect(await s.dispatch({ name: 'pay', input: {} })).toMatchObject({ denial: { reason: 'not_registered' } })
+        expect(await s.dispatch({ name: 'pay', input: {} })).toMatchObject({
+          denial: { reason: 'not_registered' },
+        })
       },
       { tools: ['look'] },
     )
@@ -476,24 +516,27 @@ describe('every refusal is a denial by name', () => {
 })
 
 describe('a check that never answers', () => {
-  test.each(['predicate', 'schema'])('a %s that never answers is stopped by the deadline, and the tool does not run', async (what) => {
-    const never = () => new Promise<never>(() => undefined)
-    const execute = vi.fn(() => 'ran')
-    const slow =
-      what === 'predicate'
-        ? defineTool({ inputSchema: anything, when: never, execute })
-        : defineTool({ inputSchema: schemaOf(never), execute })
-    const { agent, sink, clock } = bench({ slow }, { budget: { wallMs: 1000 } })
-    const session = agent.session('alice', (s) => s.callTool('slow', {}))
-    const rejected = expect(session).rejects.toMatchObject({ code: 'ERR_BUDGET_EXCEEDED', limit: 'wallMs' })
-    await clock.advance(999)
-    expect(eventsOf(sink)).toEqual(['session_start'])
-    await clock.advance(1)
-    await rejected
-    expect(execute).not.toHaveBeenCalled()
-    expect(eventsOf(sink)).toEqual(['session_start', 'budget_exceeded', 'tool_denied', 'session_end'])
-    expect(reasonsOf(sink)).toEqual(['aborted'])
-  })
+  test.each(['predicate', 'schema'])(
+    'a %s that never answers is stopped by the deadline, and the tool does not run',
+    async (what) => {
+      const never = () => new Promise<never>(() => undefined)
+      const execute = vi.fn(() => 'ran')
+      const slow =
+        what === 'predicate'
+          ? defineTool({ inputSchema: anything, when: never, execute })
+          : defineTool({ inputSchema: schemaOf(never), execute })
+      const { agent, sink, clock } = bench({ slow }, { budget: { wallMs: 1000 } })
+      const session = agent.session('alice', (s) => s.callTool('slow', {}))
+      const rejected = expect(session).rejects.toMatchObject({ code: 'ERR_BUDGET_EXCEEDED', limit: 'wallMs' })
+      await clock.advance(999)
+      expect(eventsOf(sink)).toEqual(['session_start'])
+      await clock.advance(1)
+      await rejected
+      expect(execute).not.toHaveBeenCalled()
+      expect(eventsOf(sink)).toEqual(['session_start', 'budget_exceeded', 'tool_denied', 'session_end'])
+      expect(reasonsOf(sink)).toEqual(['aborted'])
+    },
+  )
 
   test('an answer that comes after the session was killed is too late', async () => {
     const answer = gate<boolean>()
@@ -627,7 +670,10 @@ describe('dispatch', () => {
   test('hands back the output, for an object and for JSON text', async () => {
     const { agent, sink } = bench(tools)
     await agent.session('alice', async (s) => {
-      expect(await s.dispatch({ id: 'call_1', name: 'fine', input: { amount: 1 } })).toEqual({ ok: true, output: 2 })
+      expect(await s.dispatch({ id: 'call_1', name: 'fine', input: { amount: 1 } })).toEqual({
+        ok: true,
+        output: 2,
+      })
       expect(await s.dispatch({ name: 'fine', input: '{"amount":2}' })).toEqual({ ok: true, output: 3 })
     })
     expect(payloadsOf(sink, 'tool_call')).toMatchObject([{ model_call_id: 'call_1' }, { tool: 'fine' }])
@@ -643,7 +689,9 @@ describe('dispatch', () => {
       const dispatch = (name: string) => s.dispatch({ name, input: {} })
       expect(await dispatch('fail')).toEqual(denial('tool_error', 'ERR_TOOL_FAILED', 'no such order'))
       expect(await dispatch('odd')).toEqual(denial('tool_error', 'ERR_TOOL_FAILED', 'tool odd failed'))
-      expect(await dispatch('hostile')).toEqual(denial('tool_error', 'ERR_TOOL_FAILED', 'tool hostile failed'))
+      expect(await dispatch('hostile')).toEqual(
+        denial('tool_error', 'ERR_TOOL_FAILED', 'tool hostile failed'),
+      )
       expect(await dispatch('own')).toEqual(denial('tool_error', 'ERR_USAGE_INVALID', expect.any(String)))
       await expect(s.callTool('fail', {})).rejects.toThrow(new RangeError('no such order'))
       await expect(s.callTool('odd', {})).rejects.toBe('a text')
@@ -688,7 +736,9 @@ describe('dispatch', () => {
     const odd = defineTool({ inputSchema: anything, outputSchema: schemaOf(validate), execute: () => 'done' })
     const { agent, sink } = bench({ odd })
     await agent.session('alice', async (s) => {
-      expect(await s.dispatch({ name: 'odd', input: {} })).toMatchObject({ denial: { reason: 'output_invalid' } })
+      expect(await s.dispatch({ name: 'odd', input: {} })).toMatchObject({
+        denial: { reason: 'output_invalid' },
+      })
     })
     expect(payloadsOf(sink, 'tool_result')).toMatchObject([{ ok: false, effect: 'occurred' }])
   })
@@ -705,7 +755,10 @@ describe('dispatch', () => {
     await agent.session('alice', async (s) => {
       const slow = s.dispatch({ name: 'slow', input: {} })
       await clock.advance(10)
-      expect(await slow).toMatchObject({ ok: false, denial: { code: 'ERR_TOOL_TIMEOUT', reason: 'tool_timeout' } })
+      expect(await slow).toMatchObject({
+        ok: false,
+        denial: { code: 'ERR_TOOL_TIMEOUT', reason: 'tool_timeout' },
+      })
       expect(await s.dispatch({ name: 'fine', input: { amount: 1 } })).toEqual({ ok: true, output: 2 })
     })
   })
@@ -715,7 +768,9 @@ describe('dispatch', () => {
     await expect(
       agent.session('alice', async (s) => {
         await s.dispatch({ name: 'fine', input: { amount: 1 } })
-        const killed = await s.dispatch({ name: 'fine', input: { amount: 1 } }).catch((error: unknown) => error)
+        const killed = await s
+          .dispatch({ name: 'fine', input: { amount: 1 } })
+          .catch((error: unknown) => error)
         expect(killed).toMatchObject({ code: 'ERR_BUDGET_EXCEEDED' })
         await expect(s.dispatch({ name: 'nothing', input: {} })).rejects.toBe(killed)
         await expect(s.authorize('fine', { amount: 1 })).rejects.toBe(killed)
@@ -730,7 +785,9 @@ describe('dispatch', () => {
       await expect(s.dispatch({ name: 'fine', id: 5, input: {} } as never)).rejects.toThrow(TypeError)
       await expect(s.dispatch({ name: 'fine', arguments: {} } as never)).rejects.toThrow(TypeError)
       await expect(s.dispatch({ name: 'fine', input: {} }, { timeoutMs: -1 })).rejects.toThrow(RangeError)
-      await expect(s.dispatch({ name: 'fine', input: {} }, { timeout: 1 } as never)).rejects.toThrow(TypeError)
+      await expect(s.dispatch({ name: 'fine', input: {} }, { timeout: 1 } as never)).rejects.toThrow(
+        TypeError,
+      )
     })
     expect(eventsOf(sink)).toEqual(['session_start', 'session_end'])
   })
@@ -755,7 +812,10 @@ describe('authorize', () => {
       const before = sink.lines.length
       const usage = s.usage()
       expect(await s.authorize('pay', { amount: 1 })).toEqual({ allowed: true, tool: 'pay' })
-      expect(await s.authorize('pay', { amount: 10 })).toMatchObject({ allowed: false, reason: 'predicate_false' })
+      expect(await s.authorize('pay', { amount: 10 })).toMatchObject({
+        allowed: false,
+        reason: 'predicate_false',
+      })
       expect(await s.authorize('pay', {})).toMatchObject({ allowed: false, reason: 'invalid_input' })
       expect(await s.authorize('torn', {})).toMatchObject({ allowed: false, reason: 'predicate_error' })
       expect(await s.authorize('none', {})).toMatchObject({ allowed: false, reason: 'not_registered' })
@@ -775,7 +835,11 @@ describe('authorize', () => {
   })
 
   test('is refused when its session dies while the predicate thinks', async () => {
-    const never = defineTool({ inputSchema: anything, when: () => new Promise<boolean>(() => undefined), execute })
+    const never = defineTool({
+      inputSchema: anything,
+      when: () => new Promise<boolean>(() => undefined),
+      execute,
+    })
     const { agent, clock } = bench({ never }, { budget: { wallMs: 10 } })
     const deciding: Promise<unknown>[] = []
     const session = agent.session('alice', async (s) => {

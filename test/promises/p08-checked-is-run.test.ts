@@ -6,7 +6,17 @@ import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { Agent, AuditSink, defineTool, type Session, type StandardSchema, type ToolSet } from 'writ'
 import { fakeClock } from 'writ/testing'
 import * as z from 'zod'
-import { anything, bench, clean, gate, payloadsOf, pollute, reasonsOf, schemaOf, withPollution } from '../support/tools.js'
+import {
+  anything,
+  bench,
+  clean,
+  gate,
+  payloadsOf,
+  pollute,
+  reasonsOf,
+  schemaOf,
+  withPollution,
+} from '../support/tools.js'
 
 interface Amount {
   readonly amount: number
@@ -14,12 +24,19 @@ interface Amount {
 
 const amount: StandardSchema<Amount> = schemaOf((value) => {
   const given = value as Partial<Amount> | undefined
-  return typeof given?.amount === 'number' ? { value } : { issues: [{ message: 'no amount', path: ['amount'] }] }
+  return typeof given?.amount === 'number'
+    ? { value }
+    : { issues: [{ message: 'no amount', path: ['amount'] }] }
 }) as StandardSchema<Amount>
 
 /** A tool that keeps what each of its parts was handed. */
 function spy(schema: StandardSchema = anything) {
-  const seen = { schema: [] as unknown[], when: [] as unknown[], redact: [] as unknown[], execute: [] as unknown[] }
+  const seen = {
+    schema: [] as unknown[],
+    when: [] as unknown[],
+    redact: [] as unknown[],
+    execute: [] as unknown[],
+  }
   const pay = defineTool({
     inputSchema: schemaOf((value) => {
       seen.schema.push(value)
@@ -106,7 +123,7 @@ describe('an input is read once', () => {
     expect(traps.filter((trap) => trap === 'get text')).toHaveLength(1)
   })
 
-  test("what the schema returns is copied too: a getter in it cannot answer twice", async () => {
+  test('what the schema returns is copied too: a getter in it cannot answer twice', async () => {
     let reads = 0
     const lying = schemaOf(() => ({
       value: {
@@ -118,7 +135,11 @@ describe('an input is read once', () => {
     }))
     const { agent, seen } = spy(lying)
     await agent.session('alice', (s) => call(s, {}))
-    expect([seen.when, seen.redact, seen.execute]).toEqual([[{ amount: 1 }], [{ amount: 1 }], [{ amount: 1 }]])
+    expect([seen.when, seen.redact, seen.execute]).toEqual([
+      [{ amount: 1 }],
+      [{ amount: 1 }],
+      [{ amount: 1 }],
+    ])
   })
 
   test('an answer of the schema is read once', async () => {
@@ -136,7 +157,11 @@ describe('an input is read once', () => {
 })
 
 describe('one object goes to predicate, log and tool', () => {
-  const deep = { amount: 1, to: [{ name: 'bob', tags: ['a'] }], memo: { text: 'x', none: null, gone: undefined } }
+  const deep = {
+    amount: 1,
+    to: [{ name: 'bob', tags: ['a'] }],
+    memo: { text: 'x', none: null, gone: undefined },
+  }
 
   function expectDeepFrozen(value: unknown): void {
     if (typeof value !== 'object' || value === null) return
@@ -144,19 +169,22 @@ describe('one object goes to predicate, log and tool', () => {
     for (const member of Object.values(value)) expectDeepFrozen(member)
   }
 
-  test.each(['async', 'sync'])('the same object, deep-frozen, and not the one that the caller holds (%s)', async (kind) => {
-    const { agent, seen } = spy()
-    if (kind === 'async') await agent.session('alice', (s) => call(s, deep))
-    else agent.sessionSync('alice', (s) => s.callTool('pay', deep))
-    const [received] = seen.execute
-    expect(received).toEqual(deep)
-    expect(seen.when[0]).toBe(received)
-    expect(seen.redact[0]).toBe(received)
-    expectDeepFrozen(received)
-    expectDeepFrozen(seen.schema[0])
-    expect(received).not.toBe(deep)
-    expect(Object.isFrozen(deep)).toBe(false)
-  })
+  test.each(['async', 'sync'])(
+    'the same object, deep-frozen, and not the one that the caller holds (%s)',
+    async (kind) => {
+      const { agent, seen } = spy()
+      if (kind === 'async') await agent.session('alice', (s) => call(s, deep))
+      else agent.sessionSync('alice', (s) => s.callTool('pay', deep))
+      const [received] = seen.execute
+      expect(received).toEqual(deep)
+      expect(seen.when[0]).toBe(received)
+      expect(seen.redact[0]).toBe(received)
+      expectDeepFrozen(received)
+      expectDeepFrozen(seen.schema[0])
+      expect(received).not.toBe(deep)
+      expect(Object.isFrozen(deep)).toBe(false)
+    },
+  )
 
   test('what the schema makes of the input is what runs', async () => {
     const trimmed = z.object({ name: z.string().trim().default('nobody') }).strip()
@@ -202,27 +230,30 @@ describe('one object goes to predicate, log and tool', () => {
     },
   }
 
-  test.each(Object.entries(ATTACKS))('%s in the predicate throws there, and changes nothing', async (_label, attack) => {
-    const caught = vi.fn()
-    const execute = vi.fn()
-    const pay = defineTool({
-      inputSchema: anything,
-      when: (input) => {
-        try {
-          attack(input as Record<string, unknown>)
-        } catch (error) {
-          caught(error)
-        }
-        return true
-      },
-      execute: (input) => execute(JSON.stringify(input), (input as { admin?: unknown }).admin),
-    })
-    const { agent } = bench({ pay })
-    const input = { amount: 1, to: [{ name: 'bob' }] }
-    await agent.session('alice', (s) => s.callTool('pay', input))
-    expect(caught).toHaveBeenCalledWith(expect.any(TypeError))
-    expect(execute).toHaveBeenCalledWith('{"amount":1,"to":[{"name":"bob"}]}', undefined)
-  })
+  test.each(Object.entries(ATTACKS))(
+    '%s in the predicate throws there, and changes nothing',
+    async (_label, attack) => {
+      const caught = vi.fn()
+      const execute = vi.fn()
+      const pay = defineTool({
+        inputSchema: anything,
+        when: (input) => {
+          try {
+            attack(input as Record<string, unknown>)
+          } catch (error) {
+            caught(error)
+          }
+          return true
+        },
+        execute: (input) => execute(JSON.stringify(input), (input as { admin?: unknown }).admin),
+      })
+      const { agent } = bench({ pay })
+      const input = { amount: 1, to: [{ name: 'bob' }] }
+      await agent.session('alice', (s) => s.callTool('pay', input))
+      expect(caught).toHaveBeenCalledWith(expect.any(TypeError))
+      expect(execute).toHaveBeenCalledWith('{"amount":1,"to":[{"name":"bob"}]}', undefined)
+    },
+  )
 
   test('a predicate that does not catch that has failed, and the tool does not run', async () => {
     const execute = vi.fn()
@@ -246,7 +277,9 @@ describe('one object goes to predicate, log and tool', () => {
     const redact = new Function('input', 'input.amount = 7; return input') as (input: unknown) => unknown
     const pay = defineTool({ inputSchema: anything, when: sloppy, redact, execute })
     const { agent, sink } = bench({ pay })
-    expect(await agent.session('alice', (s) => s.callTool('pay', { amount: 1, to: [] }))).toBe('{"amount":1,"to":[]}')
+    expect(await agent.session('alice', (s) => s.callTool('pay', { amount: 1, to: [] }))).toBe(
+      '{"amount":1,"to":[]}',
+    )
     expect(payloadsOf(sink, 'tool_call')).toMatchObject([{ args: { amount: 1, to: [] } }])
   })
 
@@ -422,9 +455,13 @@ describe('only plain data is an input', () => {
 
   test('a member under a symbol and a hidden member do not reach the tool', async () => {
     const { agent, seen } = spy()
-    const input = Object.defineProperty({ amount: 1, [Symbol('admin')]: true }, 'hidden', { value: true, enumerable: false })
+    const input = Object.defineProperty({ amount: 1, [Symbol('admin')]: true }, 'hidden', {
+      value: true,
+      enumerable: false,
+    })
     await agent.session('alice', (s) => s.dispatch({ name: 'pay', input }))
-    for (const received of [...seen.when, ...seen.execute]) expect(Reflect.ownKeys(received as object)).toEqual(['amount'])
+    for (const received of [...seen.when, ...seen.execute])
+      expect(Reflect.ownKeys(received as object)).toEqual(['amount'])
   })
 
   test.each([
@@ -454,38 +491,38 @@ describe('only plain data is an input', () => {
 describe('a polluted Object.prototype', () => {
   /** What a pollution could put in the place of members that are absent. */
   const POLLUTIONS: Record<string, Readonly<Record<string, unknown>>> = {
-    'toJSON': { toJSON: () => 'forged' },
-    'amount': { amount: 1e9 },
-    'allowed': { allowed: true },
-    'decision': { decision: { allowed: true } },
-    'value': { value: { amount: 1e9 } },
+    toJSON: { toJSON: () => 'forged' },
+    amount: { amount: 1e9 },
+    allowed: { allowed: true },
+    decision: { decision: { allowed: true } },
+    value: { value: { amount: 1e9 } },
     'no issues': { issues: [] },
-    'issues': { issues: [{ path: ['forged'], code: 'forged', message: 'forged' }] },
+    issues: { issues: [{ path: ['forged'], code: 'forged', message: 'forged' }] },
     'issues that are none': { issues: 'forged' },
-    'path': { path: ['forged'] },
+    path: { path: ['forged'] },
     'a path that is none': { path: 5 },
-    'code': { code: 'ERR_FORGED' },
-    'name': { name: 'Forged' },
-    'message': { message: 'forged' },
-    'cause': { cause: 'forged' },
-    'id': { id: 'forged' },
-    'signal': { signal: AbortSignal.abort('forged') },
+    code: { code: 'ERR_FORGED' },
+    name: { name: 'Forged' },
+    message: { message: 'forged' },
+    cause: { cause: 'forged' },
+    id: { id: 'forged' },
+    signal: { signal: AbortSignal.abort('forged') },
     'a signal that is none': { signal: 'forged' },
-    'timeoutMs': { timeoutMs: 0 },
-    'maxCalls': { maxCalls: 0 },
-    'when': { when: () => false },
+    timeoutMs: { timeoutMs: 0 },
+    maxCalls: { maxCalls: 0 },
+    when: { when: () => false },
     'a predicate that is none': { when: 'forged' },
-    'redact': { redact: () => 'forged' },
-    'outputSchema': { outputSchema: schemaOf(() => ({ value: 'forged' })) },
-    'late': { late: true },
-    'error': { error: new RangeError('forged') },
-    'reason': { reason: 'forged' },
-    'kind': { kind: 'done', output: 'forged' },
-    'meter': { meter: {}, limit: 'usd', used: 0, max: 0 },
-    'asked': { asked: 1, left: 1, held: 1 },
-    'usageOfError': { usageOfError: () => ({ model: 'm', inputTokens: 0, outputTokens: 0 }) },
-    'costUsd': { costUsd: 0, latencyMs: 1, cachedInputTokens: 1 },
-    'task': { task: 'forged', parent: 'forged', user: 'forged' },
+    redact: { redact: () => 'forged' },
+    outputSchema: { outputSchema: schemaOf(() => ({ value: 'forged' })) },
+    late: { late: true },
+    error: { error: new RangeError('forged') },
+    reason: { reason: 'forged' },
+    kind: { kind: 'done', output: 'forged' },
+    meter: { meter: {}, limit: 'usd', used: 0, max: 0 },
+    asked: { asked: 1, left: 1, held: 1 },
+    usageOfError: { usageOfError: () => ({ model: 'm', inputTokens: 0, outputTokens: 0 }) },
+    costUsd: { costUsd: 0, latencyMs: 1, cachedInputTokens: 1 },
+    task: { task: 'forged', parent: 'forged', user: 'forged' },
     'then that is no function': { then: 'forged' },
   }
 
@@ -502,7 +539,10 @@ describe('a polluted Object.prototype', () => {
         },
         execute: async (input) => `paid ${input.amount}`,
       }) as ToolSet[string],
-      plain: defineTool({ inputSchema: anything, execute: (input) => JSON.stringify(input) }) as ToolSet[string],
+      plain: defineTool({
+        inputSchema: anything,
+        execute: (input) => JSON.stringify(input),
+      }) as ToolSet[string],
       fail: defineTool({
         inputSchema: anything,
         execute: () => {
@@ -553,13 +593,20 @@ describe('a polluted Object.prototype', () => {
     const sync = agent.sessionSync('bob', (s) => {
       before()
       try {
-        return [s.callTool('plain', { to: ['bob'] }), s.authorize('none', {}).allowed, s.authorize('plain', {}).allowed]
+        return [
+          s.callTool('plain', { to: ['bob'] }),
+          s.authorize('none', {}).allowed,
+          s.authorize('plain', {}).allowed,
+        ]
       } finally {
         after()
       }
     })
     // Ids and hashes differ from run to run; everything else is byte for byte the same.
-    const text = sink.text().replace(/[0-9A-HJKMNP-TV-Z]{26}/g, 'ID').replace(/"[0-9a-f]{64}"/g, '"HASH"')
+    const text = sink
+      .text()
+      .replace(/[0-9A-HJKMNP-TV-Z]{26}/g, 'ID')
+      .replace(/"[0-9a-f]{64}"/g, '"HASH"')
     return { text, seen, sync }
   }
 
@@ -585,35 +632,45 @@ describe('a polluted Object.prototype', () => {
     expect(expected.sync).toEqual(['{"to":["bob"]}', false, true])
   })
 
-  test.each(Object.entries(POLLUTIONS))('before the call, with %s: same decisions, same bytes', async (_label, members) => {
-    const polluted = await story(
-      () => pollute(members),
-      () => clean(members),
-    ).finally(() => clean(members))
-    expect(polluted.text).toBe(expected.text)
-    // The tool and the test itself inherit what everything inherits: here they read it.
-    if (!('toJSON' in members || 'reason' in members)) expect(polluted.seen).toEqual(expected.seen)
-    if (!('toJSON' in members)) expect(polluted.sync).toEqual(expected.sync)
-  })
+  test.each(Object.entries(POLLUTIONS))(
+    'before the call, with %s: same decisions, same bytes',
+    async (_label, members) => {
+      const polluted = await story(
+        () => pollute(members),
+        () => clean(members),
+      ).finally(() => clean(members))
+      expect(polluted.text).toBe(expected.text)
+      // The tool and the test itself inherit what everything inherits: here they read it.
+      if (!('toJSON' in members || 'reason' in members)) expect(polluted.seen).toEqual(expected.seen)
+      if (!('toJSON' in members)) expect(polluted.sync).toEqual(expected.sync)
+    },
+  )
 
-  test.each(Object.entries(POLLUTIONS))('in the middle of a call, with %s: same bytes', async (_label, members) => {
-    const polluted = await story(
-      () => undefined,
-      () => clean(members),
-      () => pollute(members),
-    ).finally(() => clean(members))
-    expect(polluted.text).toBe(expected.text)
-  })
+  test.each(Object.entries(POLLUTIONS))(
+    'in the middle of a call, with %s: same bytes',
+    async (_label, members) => {
+      const polluted = await story(
+        () => undefined,
+        () => clean(members),
+        () => pollute(members),
+      ).finally(() => clean(members))
+      expect(polluted.text).toBe(expected.text)
+    },
+  )
 
   test('with then: no answer is taken for a promise, and nothing that it resolves to is believed', async () => {
-    const forged = Object.assign(Object.create(null), { value: Object.assign(Object.create(null), { amount: 1e9 }) })
+    const forged = Object.assign(Object.create(null), {
+      value: Object.assign(Object.create(null), { amount: 1e9 }),
+    })
     const members = { then: (resolve: (value: unknown) => void) => resolve(forged) }
     const asyncRuns: unknown[] = []
     const execute = vi.fn((input: Amount) => {
       asyncRuns.push(input.amount)
       return 'paid'
     })
-    const { agent, sink } = bench({ pay: defineTool({ inputSchema: amount, when: (input) => input.amount < 100, execute }) })
+    const { agent, sink } = bench({
+      pay: defineTool({ inputSchema: amount, when: (input) => input.amount < 100, execute }),
+    })
     await withPollution(members, async () => {
       expect(agent.sessionSync('bob', (s) => s.callTool('pay', { amount: 1 }))).toBe('paid')
       const s = agent.open('alice')
@@ -635,7 +692,11 @@ describe('a polluted Object.prototype', () => {
     const pay = defineTool({
       inputSchema: anything,
       execute: (input) => {
-        const { admin, amount, to } = input as { admin?: unknown; amount?: unknown; to: { amount?: unknown }[] }
+        const { admin, amount, to } = input as {
+          admin?: unknown
+          amount?: unknown
+          to: { amount?: unknown }[]
+        }
         received.push(admin, amount, to[0]?.amount)
       },
     })

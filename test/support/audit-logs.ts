@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { sha256Hex } from '../../src/core/digest.js'
+import { Agent, type AgentOptions, defineTool, type StandardSchema, type Tool } from 'writ'
 import { GENESIS, SEAL_LENGTH, seal } from '../../src/audit/record.js'
+import { sha256Hex } from '../../src/core/digest.js'
 
 const encoder = new TextEncoder()
 
@@ -51,7 +52,9 @@ export function fileOf(lines: readonly string[]): Uint8Array {
 export function rewritten(lines: readonly string[]): string[] {
   let prevHash = GENESIS
   return lines.map((line) => {
-    const body = line.slice(0, -SEAL_LENGTH).replace(/"prev_hash":"[0-9a-f]{64}"$/, `"prev_hash":"${prevHash}"`)
+    const body = line
+      .slice(0, -SEAL_LENGTH)
+      .replace(/"prev_hash":"[0-9a-f]{64}"$/, `"prev_hash":"${prevHash}"`)
     prevHash = sha256Hex(body)
     return `${body},"hash":"${prevHash}"}`
   })
@@ -60,4 +63,27 @@ export function rewritten(lines: readonly string[]): string[] {
 /** Bytes in pieces of one size. */
 export function* piecesOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+/** A schema that takes everything. */
+const anything: StandardSchema = {
+  '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) },
+}
+
+/** A tool that does nothing but say that it ran. */
+export function toolThat(execute: (callId: string) => unknown, redact?: () => unknown): Tool {
+  return defineTool({
+    inputSchema: anything,
+    ...(redact === undefined ? {} : { redact }),
+    execute: (_, { callId }) => execute(callId),
+  }) as Tool
+}
+
+/** An agent with one tool, `act`, on this sink. */
+export function agentOn(
+  audit: AgentOptions['audit'],
+  act: Tool = toolThat(() => 'done'),
+  options: Partial<AgentOptions> = {},
+): Agent<{ act: Tool }> {
+  return new Agent({ identity: 'test-bot/v1', budget: { toolCalls: 1000 }, audit, ...options, tools: { act } })
 }

@@ -29,6 +29,7 @@ const NAMES = [
   'fdatasyncSync',
   'fdatasync',
   'lstatSync',
+  'unlinkSync',
 ] as const satisfies readonly (keyof FileIo)[]
 
 export function ioError(code: string, syscall: string): NodeJS.ErrnoException {
@@ -43,8 +44,10 @@ export class Disk {
   readonly io: FileIo
   /** The name of every call as it began; a finished `fdatasync` adds `fdatasync done`. */
   readonly calls: string[] = []
-  /** Milliseconds before an asynchronous `fdatasync` calls back. */
-  syncDelayMs = 0
+  /** An asynchronous `fdatasync` does not begin before this. */
+  syncGate: Promise<unknown> | undefined
+  /** Called right before an asynchronous `fdatasync` calls back. */
+  beforeSynced: (() => void) | undefined
   #faults: DiskFaults
   #counted = 0
   #freeBytes: number
@@ -99,9 +102,10 @@ export class Disk {
       case 'fsyncSync':
       case 'fdatasyncSync': {
         if (error !== undefined) throw error
-        const size = this.#sizeOf(args[0])
+        const [fd] = args as unknown as [number]
+        const size = this.#sizeOf(fd)
         real(...args)
-        this.#mark(args[0], size)
+        this.#mark(fd, size)
         return undefined
       }
       case 'fdatasync':
@@ -112,7 +116,10 @@ export class Disk {
     }
   }
 
-  #write([fd, bytes, offset, length]: [number, Uint8Array, number, number], error: Error | undefined): number {
+  #write(
+    [fd, bytes, offset, length]: [number, Uint8Array, number, number],
+    error: Error | undefined,
+  ): number {
     if (error !== undefined) throw error
     if (this.#freeBytes <= 0) throw ioError('ENOSPC', 'write')
     const asked = Math.min(length, this.#faults.writeBytes ?? length, this.#freeBytes)
@@ -124,6 +131,7 @@ export class Disk {
   #sync([fd, done]: [number, (error: Error | null) => void], fault: Error | undefined): void {
     const size = this.#sizeOf(fd)
     const finish = (error: Error | null): void => {
+      this.beforeSynced?.()
       this.calls.push('fdatasync done')
       if (error === null) this.#mark(fd, size)
       done(error)
@@ -132,7 +140,7 @@ export class Disk {
       if (fault !== undefined) finish(fault)
       else fs.fdatasync(fd, (error) => finish(error))
     }
-    if (this.syncDelayMs > 0) setTimeout(start, this.syncDelayMs)
+    if (this.syncGate !== undefined) void this.syncGate.then(start)
     else if (fault === undefined) start()
     else setImmediate(start)
   }
@@ -153,4 +161,13 @@ export class Disk {
     this.#counted += 1
     return isDue ? ioError(code, name) : undefined
   }
+}
+
+/** Something to wait for, and the means to let it happen. */
+export function makeGate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open: () => void = () => undefined
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
 }

@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest'
+import { type ModelPrice, Prices, priceCeiling, priceUsage } from '../../../src/contract/prices.js'
+
+const price: ModelPrice = { inputUsdPerMTok: 3, outputUsdPerMTok: 15 }
+
+describe('a table of prices', () => {
+  test('gives rates in nano-USD per million tokens, by the exact name', () => {
+    const prices = Prices.from('prices', { m: price })
+    expect(prices.name).toBe('table')
+    expect(prices.rates('m')).toEqual({
+      input: 3_000_000_000,
+      output: 15_000_000_000,
+      cachedInput: 3_000_000_000,
+      cacheWrite: 3_000_000_000,
+    })
+    for (const other of ['M', 'm ', 'm-2', '', 'toString', '__proto__', 'constructor']) {
+      expect(prices.rates(other)).toBeUndefined()
+    }
+  })
+
+  test('has prices of their own for tokens from a cache, and a price may be nothing', () => {
+    const prices = Prices.from('prices', { m: { ...price, cachedInputUsdPerMTok: 0, cacheWriteUsdPerMTok: 3.75 } })
+    expect(prices.rates('m')).toMatchObject({ cachedInput: 0, cacheWrite: 3_750_000_000 })
+  })
+
+  test('is copied: what happens to it later changes nothing', () => {
+    const row = { ...price }
+    const table: Record<string, ModelPrice> = { m: row }
+    const prices = Prices.from('prices', table)
+    row.inputUsdPerMTok = 0
+    table['m'] = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 }
+    table['n'] = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 }
+    expect(prices.rates('m')).toMatchObject({ input: 3_000_000_000 })
+    expect(prices.rates('n')).toBeUndefined()
+    expect(Object.isFrozen(prices.rates('m'))).toBe(true)
+  })
+
+  test.each([
+    ['NaN', Number.NaN],
+    ['Infinity', Number.POSITIVE_INFINITY],
+    ['-1', -1],
+    ["'3'", '3'],
+    ['null', null],
+    ['3n', 3n],
+    ['an object that is a number when asked', { valueOf: () => 3 }],
+    ['more than can be counted', 9_007_200],
+  ])('refuses %s as any price, naming it', (_what, value) => {
+    for (const member of ['inputUsdPerMTok', 'outputUsdPerMTok', 'cachedInputUsdPerMTok', 'cacheWriteUsdPerMTok']) {
+      const parse = (): unknown => Prices.from('prices', { m: { ...price, [member]: value } })
+      expect(parse).toThrow(RangeError)
+      expect(parse).toThrow(`prices.m.${member}: expected `)
+    }
+  })
+
+  test.each([
+    ['an unknown member', { m: { ...price, inputUsdPer1k: 3 } }],
+    ['a price without input', { m: { outputUsdPerMTok: 3 } }],
+    ['a price without output', { m: { inputUsdPerMTok: 3 } }],
+    ['a price that is null', { m: null }],
+    ['a price that is a number', { m: 3 }],
+    ['null', null],
+    ['a number', 3],
+    ['an array', [price]],
+    ['a map', new Map([['m', price]])],
+  ])('refuses %s', (_what, table) => {
+    expect(() => Prices.from('prices', table)).toThrow(TypeError)
+  })
+})
+
+describe('a source of prices', () => {
+  test('is asked for every model by name', () => {
+    const prices = Prices.from('prices', {
+      name: 'catalogue',
+      price: (model: string) => (model === 'm' ? price : undefined),
+    })
+    expect(prices.name).toBe('catalogue')
+    expect(prices.rates('m')).toMatchObject({ input: 3_000_000_000, output: 15_000_000_000 })
+    expect(prices.rates('n')).toBeUndefined()
+  })
+
+  test('may be an instance of a class, which finds itself as this', () => {
+    class Catalogue {
+      readonly name = 'catalogue'
+      readonly rows = new Map([['m', price]])
+      price(model: string): ModelPrice | undefined {
+        return this.rows.get(model)
+      }
+    }
+    expect(Prices.from('prices', new Catalogue()).rates('m')).toMatchObject({ input: 3_000_000_000 })
+  })
+
+  test('cannot be replaced after it was given, be it a literal or an instance', () => {
+    class Catalogue {
+      readonly name = 'catalogue'
+      price = (): ModelPrice => price
+    }
+    for (const source of [new Catalogue(), { name: 'catalogue', price: () => price }]) {
+      const prices = Prices.from('prices', source)
+      source.price = () => ({ inputUsdPerMTok: 0, outputUsdPerMTok: 0 })
+      expect(prices.rates('m')).toMatchObject({ input: 3_000_000_000 })
+    }
+  })
+
+  test.each([
+    ['throws', () => expect.fail('the source is down')],
+    ['answers with a promise', () => Promise.resolve(price)],
+    ['answers with NaN', () => ({ ...price, inputUsdPerMTok: Number.NaN })],
+    ['answers with a negative price', () => ({ ...price, outputUsdPerMTok: -1 })],
+    ['answers with a string', () => ({ ...price, outputUsdPerMTok: '15' })],
+    ['answers with half a price', () => ({ inputUsdPerMTok: 3 })],
+    ['answers with null', () => null],
+  ])('that %s gives no price: never a guess', (_what, answer) => {
+    expect(Prices.from('prices', { name: 'broken', price: answer }).rates('m')).toBeUndefined()
+  })
+
+  test.each([
+    ['an unknown member', { name: 'x', price: () => price, cache: true }],
+    ['no name', { price: () => price }],
+    ['a name that is no string', { name: 5, price: () => price }],
+  ])('with %s is refused', (_what, source) => {
+    expect(() => Prices.from('prices', source)).toThrow(TypeError)
+  })
+})
+
+test('without prices, no model has one', () => {
+  const prices = Prices.from('prices', undefined)
+  expect(prices.name).toBe('none')
+  expect(prices.rates('m')).toBeUndefined()
+})
+
+describe('what a call costs', () => {
+  const rates = { input: 1_000_000, output: 10_000_000, cachedInput: 100_000, cacheWrite: 2_000_000 }
+
+  test('is each kind of token at its own price, and cached ones are not paid twice', () => {
+    expect(
+      priceUsage(rates, { inputTokens: 1000, outputTokens: 100, cachedInputTokens: 300, cacheWriteTokens: 200 }),
+    ).toBe(500 * 1 + 100 * 10 + 30 + 200 * 2)
+  })
+
+  test('is rounded up, once', () => {
+    const cheap = { input: 1, output: 1, cachedInput: 1, cacheWrite: 1 }
+    expect(priceUsage(cheap, { inputTokens: 3, outputTokens: 1, cachedInputTokens: 1, cacheWriteTokens: 1 })).toBe(1)
+  })
+
+  test('is at most the dearest of its prices for every token', () => {
+    expect(priceCeiling(rates, 1_000_000)).toBe(10_000_000)
+    expect(priceCeiling({ ...rates, cacheWrite: 20_000_000 }, 1_000_000)).toBe(20_000_000)
+    expect(priceCeiling({ ...rates, input: 30_000_000 }, 1_000_000)).toBe(30_000_000)
+    expect(priceCeiling({ ...rates, cachedInput: 40_000_000 }, 1_000_000)).toBe(40_000_000)
+    expect(priceCeiling(rates, 0)).toBe(0)
+  })
+})
