@@ -3,6 +3,7 @@ import { AuditUnavailable } from '../core/errors.js'
 import { isThenable } from '../core/guards.js'
 import { newId } from '../core/ids.js'
 import { encodeJson, quote } from '../core/json-text.js'
+import { builtin } from '../core/runtime.js'
 import { utf8Length } from '../core/utf8.js'
 import { VERSION } from '../core/version.js'
 import type { EventName } from './event.js'
@@ -11,6 +12,7 @@ import { GENESIS, MAX_LINE_BYTES, seal } from './record.js'
 import { shrink } from './shrink.js'
 import { SideSink } from './side-sink.js'
 import type { AuditSink, ChainHead, CompositeSink } from './sink.js'
+import { Timestamps } from './timestamps.js'
 
 /** Records of drops are at least this far apart, so that a flood of drops is not a flood of records. */
 const DROP_REPORT_MS = 1000
@@ -27,6 +29,7 @@ export class AuditLog {
 
   readonly #sink: object
   readonly #clock: Clock
+  readonly #timestamps: Timestamps
   readonly #primary: AuditSink
   readonly #sides: readonly SideSink[]
   readonly #logMember: string
@@ -38,8 +41,8 @@ export class AuditLog {
   #closing: Promise<void> | undefined
   /** Set when its last record has been written: whatever comes later is too late. */
   #isSealed = false
-  #tsMs = Number.NaN
-  #ts = ''
+  /** Set while sinks are being handed a record: one that writes to the log from there would fork it. */
+  #isWriting = false
   #droppedAtMs = Number.NEGATIVE_INFINITY
 
   /**
@@ -64,6 +67,7 @@ export class AuditLog {
     if (primary === undefined) throw new TypeError('audit: a composite needs at least one sink')
     this.#sink = sink
     this.#clock = clock
+    this.#timestamps = new Timestamps(clock)
     this.#primary = primary
     const head = primary.open({
       dropped: (count, cause) => this.#fail(`${primary.name} lost ${count} records`, cause),
@@ -183,12 +187,14 @@ export class AuditLog {
 
   #write(event: EventName, payload: string, session: string, budget: string): void {
     if (this.#failure !== undefined) throw this.#failure
+    if (this.#isWriting)
+      throw new AuditUnavailable('a sink may not write to the log that it is taking a record of')
     const synced = this.#syncedSeq()
     const form = (text: string) =>
       seal({
         seq: this.#seq,
         synced,
-        ts: this.#timestamp(),
+        ts: this.#timestamps.now(),
         envelope: this.#logMember + session,
         event,
         payload: text,
@@ -199,16 +205,19 @@ export class AuditLog {
     if (record.line.length > MAX_LINE_BYTES / 3 && utf8Length(record.line) >= MAX_LINE_BYTES) {
       record = form(shrink(payload))
     }
+    this.#isWriting = true
     try {
       const returned: unknown = this.#primary.append(record)
       // An async method satisfies the type; nobody would ever hear of its failure.
       if (isThenable(returned)) throw new TypeError(`sink ${this.#primary.name}: append must be synchronous`)
+      this.#seq += 1
+      this.#prevHash = record.hash
+      for (const side of this.#sides) side.append(record)
     } catch (cause) {
       throw this.#fail(messageOf(cause), cause)
+    } finally {
+      this.#isWriting = false
     }
-    this.#seq += 1
-    this.#prevHash = record.hash
-    for (const side of this.#sides) side.append(record)
   }
 
   /** What the primary says is stored, as far as it can be: a line that claims more would not verify. */
@@ -228,15 +237,6 @@ export class AuditLog {
     }
   }
 
-  #timestamp(): string {
-    const nowMs = this.#clock.nowMs()
-    if (nowMs !== this.#tsMs) {
-      this.#tsMs = nowMs
-      this.#ts = new Date(nowMs).toISOString()
-    }
-    return this.#ts
-  }
-
   /** The first failure is the log's failure: errors on a file are not to be tried again. */
   #fail(message: string, cause: unknown): AuditUnavailable {
     this.#failure ??= toUnavailable(message, cause)
@@ -250,5 +250,9 @@ function flatten(sink: AuditSink | CompositeSink): AuditSink[] {
 
 function describeHost(): Record<string, unknown> {
   const { process } = globalThis as { process?: { pid?: number; version?: string } }
-  return { pid: process?.pid, node: process?.version }
+  return {
+    host: builtin<{ hostname(): string }>('os')?.hostname(),
+    pid: process?.pid,
+    node: process?.version,
+  }
 }

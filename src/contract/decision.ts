@@ -24,7 +24,6 @@ const EXPLANATIONS: { readonly [R in DenialReason]: string } = {
   max_calls: 'this tool has been called as often as this session may call it',
   aborted: 'the call was aborted before the tool ran',
   budget_exceeded: 'the budget of the session is used up',
-  audit_unavailable: 'the call could not be recorded',
 }
 
 /** A name that a model made up can have any length. */

@@ -87,7 +87,6 @@ export type DenialReason =
   | 'max_calls'
   | 'aborted'
   | 'budget_exceeded'
-  | 'audit_unavailable'
 
 /** One fault in an input: where it is and what kind it is. */
 export interface Issue {

@@ -29,7 +29,11 @@ export function own<T extends object, K extends keyof T>(value: T, name: K): T[K
 /** A member of somebody else's object: its own or its class's, never one that every object was made to have. */
 export function readMember(value: unknown, name: string): unknown {
   if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return undefined
-  for (let holder: unknown = value; holder !== null && holder !== objectPrototype; holder = getPrototypeOf(holder)) {
+  for (
+    let holder: unknown = value;
+    holder !== null && holder !== objectPrototype;
+    holder = getPrototypeOf(holder)
+  ) {
     if (hasOwn(holder as object, name)) return (value as Record<string, unknown>)[name]
   }
   return undefined

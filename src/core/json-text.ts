@@ -6,6 +6,13 @@ const stringify = JSON.stringify
 /** Nesting beyond this is replaced by a marker, which also ends cycles. */
 const MAX_DEPTH = 64
 
+/** Members and elements of one value; a graph that shares its parts can be exponentially larger than it looks. */
+const MAX_NODES = 100_000
+
+interface Room {
+  left: number
+}
+
 /** Printable ASCII that needs no escape: nearly every string of a log. */
 const PLAIN = /^[ !#-[\]-~]*$/
 
@@ -42,7 +49,7 @@ export function quote(text: string): string {
  * record from being written. `undefined` members are left out.
  */
 export function encodeJson(value: unknown): string {
-  return encode(value, 0)
+  return encode(value, 0, { left: MAX_NODES })
 }
 
 /** What stands in a record for a value that cannot. */
@@ -50,7 +57,7 @@ export function omitted(kind: string): string {
   return `{"$omitted":"${kind}"}`
 }
 
-function encode(value: unknown, depth: number): string {
+function encode(value: unknown, depth: number, room: Room): string {
   switch (typeof value) {
     case 'string':
       return quote(value)
@@ -61,8 +68,9 @@ function encode(value: unknown, depth: number): string {
     case 'object':
       if (value === null) return 'null'
       if (depth === MAX_DEPTH) return omitted('depth')
+      if (room.left <= 0) return omitted('too_large')
       try {
-        return isArray(value) ? encodeArray(value, depth) : encodeObject(value, depth)
+        return isArray(value) ? encodeArray(value, depth, room) : encodeObject(value, depth, room)
       } catch {
         return omitted('unreadable')
       }
@@ -71,22 +79,27 @@ function encode(value: unknown, depth: number): string {
   }
 }
 
-function encodeArray(value: readonly unknown[], depth: number): string {
+function encodeArray(value: readonly unknown[], depth: number, room: Room): string {
+  room.left -= value.length
+  if (room.left < 0) return omitted('too_large')
   let text = '['
   for (let index = 0; index < value.length; index++) {
-    text += `${index === 0 ? '' : ','}${encode(value[index], depth + 1)}`
+    text += `${index === 0 ? '' : ','}${encode(value[index], depth + 1, room)}`
   }
   return `${text}]`
 }
 
-function encodeObject(value: object, depth: number): string {
+function encodeObject(value: object, depth: number, room: Room): string {
   const prototype: unknown = getPrototypeOf(value)
   if (prototype !== null && getPrototypeOf(prototype) !== null) return omitted('instance')
   let text = '{'
-  for (const name of keys(value)) {
+  const names = keys(value)
+  room.left -= names.length
+  if (room.left < 0) return omitted('too_large')
+  for (const name of names) {
     const member = (value as Record<string, unknown>)[name]
     if (member === undefined) continue
-    text += `${text.length === 1 ? '' : ','}${quote(name)}:${encode(member, depth + 1)}`
+    text += `${text.length === 1 ? '' : ','}${quote(name)}:${encode(member, depth + 1, room)}`
   }
   return `${text}}`
 }

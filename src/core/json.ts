@@ -1,7 +1,7 @@
 import type { Issue } from './errors.js'
 
 const { create, freeze, getPrototypeOf, keys } = Object
-const { isArray } = Array
+const { from, isArray } = Array
 const { isFinite } = Number
 
 /** A JSON value, plus `undefined` members and bigints: everything immutable or made of plain containers. */
@@ -97,11 +97,16 @@ function copy(value: unknown, depth: number, walk: Walk): PlainData | typeof FAU
   }
 }
 
+function nothing(): undefined {
+  return undefined
+}
+
 function copyArray(source: readonly unknown[], depth: number, walk: Walk): PlainData | typeof FAULT {
   const { length } = source
   walk.nodes += length
   if (walk.nodes > MAX_NODES) return fault(walk, 'too_large', `more than ${MAX_NODES} members`)
-  const target: PlainData[] = []
+  // Own elements first: assigning to a hole would call a setter put on a prototype.
+  const target: PlainData[] = from({ length }, nothing)
   for (let index = 0; index < length; index++) {
     const copied = copy(source[index], depth + 1, walk)
     if (copied === FAULT) {

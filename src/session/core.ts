@@ -201,8 +201,7 @@ export class SessionCore extends Live {
 
   /** A timer cannot fire while the event loop is blocked, so every call looks at the clock as well. */
   checkTime(): void {
-    if (this.#deadline !== undefined && this.lifecycle.state === 'open' && this.#deadline.hasPassed())
-      this.onDeadline()
+    if (this.lifecycle.canBeInterrupted && this.#deadline?.hasPassed() === true) this.onDeadline()
   }
 
   /** The time is up. */

@@ -9,7 +9,7 @@ import type {
 import type { LlmUsage } from '../contract/usage.js'
 import type { Usage } from '../core/limits.js'
 import type { SessionCore } from './core.js'
-import { recordLlm, reserveAmounts, reserveLlm } from './metering.js'
+import { parseLlmRequest, recordLlm, reserveAmounts, reserveLlm } from './metering.js'
 import { remainingOf, usageOf } from './snapshots.js'
 
 /** What both kinds of session show of their core. */
@@ -61,7 +61,7 @@ export abstract class SessionFace implements AnySession {
   reserve(request: ReserveRequest): Reservation<Spent>
   reserve(request: LlmRequest | ReserveRequest): Reservation<LlmUsage> | Reservation<Spent> {
     return Object.hasOwn(request, 'model')
-      ? reserveLlm(this.#core, request as LlmRequest).handOut()
+      ? reserveLlm(this.#core, parseLlmRequest(request)).handOut()
       : reserveAmounts(this.#core, request as ReserveRequest)
   }
 }

@@ -21,6 +21,8 @@ export type CallOutcome =
 
 /** What differs between the two kinds of session. */
 export interface Driver {
+  /** False when it refuses what would have to be awaited: the tool behind a promise goes on all the same. */
+  readonly waits: boolean
   /** Makes the log hold what was written: a promise for it, or `undefined` when it does already. */
   flush(core: SessionCore): PromiseLike<unknown> | undefined
 }
@@ -66,13 +68,16 @@ export function* callSteps(
     throwIfStopped(call)
     throw core.failAudit(failure)
   }
+  // A slow disk may have used up the time, with the event loop blocked so that no timer could say so.
+  core.throwIfInterrupted()
 
   const { tool } = decision
   const limitMs = least(tool.timeoutMs, timeoutMs)
   if (limitMs !== undefined) call.expireAfter(limitMs, () => new ToolTimeout(tool.name, limitMs))
   record.started()
-  const outcome = yield* run(call, record, decision, context, limitMs)
+  const outcome = yield* run(call, record, decision, context, limitMs, driver)
   call.finish()
+  throwIfLate(call, record, outcome)
   if (outcome.kind === 'done') record.result(true, undefined)
   else record.result(outcome.returned, outcome)
   core.throwIfInterrupted()
@@ -83,7 +88,13 @@ export function* callSteps(
 export function* authorizeSteps(call: LiveCall, name: string, input: unknown): Steps<Decision> {
   const verdict = yield* decide(call.core.setup.registry, name, input, new CallContext(call))
   throwIfStopped(call)
-  return verdict.allowed ? Object.freeze({ allowed: true, tool: name }) : verdict.decision
+  const { core } = call
+  core.assertOpen()
+  if (!verdict.allowed) return verdict.decision
+  if (isWornOut(core, verdict.tool)) return deny(name, 'max_calls')
+  return core.meter.countLeft('toolCalls') > 0
+    ? Object.freeze({ allowed: true, tool: name })
+    : deny(name, 'budget_exceeded')
 }
 
 type RunOutcome =
@@ -96,6 +107,7 @@ function* run(
   { tool, input }: Permit,
   context: CallContext,
   limitMs: number | undefined,
+  driver: Driver,
 ): Steps<RunOutcome> {
   let pending: PromiseLike<unknown> | undefined
   let output: unknown
@@ -106,15 +118,15 @@ function* run(
       output = yield output
     }
   } catch (error) {
-    if (call.aborted === undefined) return { kind: 'failed', reason: 'tool_error', error, returned: false }
+    if (call.aborted === undefined) {
+      if (pending !== undefined && !driver.waits) awaitLate(record, pending)
+      return { kind: 'failed', reason: 'tool_error', error, returned: false }
+    }
     if (pending === undefined) record.late(false, { error })
     else awaitLate(record, pending)
     throw call.aborted.reason
   }
-  if (call.aborted !== undefined) {
-    record.late(true, undefined)
-    throw call.aborted.reason
-  }
+  if (call.aborted !== undefined) return { kind: 'done', output }
   // The tool blocked the event loop past its time: it finished, but not as it was allowed to.
   if (limitMs !== undefined && record.elapsedMs > limitMs) {
     return {
@@ -141,7 +153,8 @@ function* checkOutput(call: LiveCall, tool: RegisteredTool, output: unknown): St
     if (checked !== undefined && checked.issues === undefined) return { kind: 'done', output: checked.value }
     return invalid(new ToolOutputInvalid(tool.name, checked?.issues ?? []))
   } catch (cause) {
-    throwIfStopped(call)
+    // Stopped while its result was checked: the tool has finished all the same.
+    if (call.aborted !== undefined) return { kind: 'done', output }
     return invalid(new ToolOutputInvalid(tool.name, [], { cause }))
   }
 }
@@ -149,9 +162,7 @@ function* checkOutput(call: LiveCall, tool: RegisteredTool, output: unknown): St
 /** Counts the call, or says why it may not run. A limit of the session that is used up kills it. */
 function count(core: SessionCore, record: CallRecord, permit: Permit): Refusal | undefined {
   const { tool, input } = permit
-  const calls = core.toolCalls?.get(tool.name) ?? 0
-  if (tool.maxCalls !== undefined && calls >= tool.maxCalls)
-    return refuse(deny(tool.name, 'max_calls'), tool, input, true)
+  if (isWornOut(core, tool)) return refuse(deny(tool.name, 'max_calls'), tool, input, true)
   const breach = core.meter.count('toolCalls')
   if (breach !== undefined) {
     record.denied(refuse(deny(tool.name, 'budget_exceeded'), tool, input, true), 'budget_exceeded')
@@ -159,9 +170,17 @@ function count(core: SessionCore, record: CallRecord, permit: Permit): Refusal |
   }
   if (tool.maxCalls !== undefined) {
     core.toolCalls ??= new Map()
-    core.toolCalls.set(tool.name, calls + 1)
+    core.toolCalls.set(tool.name, callsOf(core, tool) + 1)
   }
   return undefined
+}
+
+function callsOf(core: SessionCore, tool: RegisteredTool): number {
+  return core.toolCalls?.get(tool.name) ?? 0
+}
+
+function isWornOut(core: SessionCore, tool: RegisteredTool): boolean {
+  return tool.maxCalls !== undefined && callsOf(core, tool) >= tool.maxCalls
 }
 
 /** Records a denial and counts it: an agent that keeps probing is stopped too. */
@@ -173,10 +192,18 @@ function denied(core: SessionCore, record: CallRecord, refusal: Refusal): CallOu
 }
 
 function awaitLate(record: CallRecord, pending: PromiseLike<unknown>): void {
-  pending.then(
+  // A promise of our own: a thenable may answer twice, or throw when it is asked.
+  Promise.resolve(pending).then(
     () => record.late(true, undefined),
     (error: unknown) => record.late(false, { error }),
   )
+}
+
+/** The call was stopped while its tool ran, or while the result was checked: it has its result on record already. */
+function throwIfLate(call: LiveCall, record: CallRecord, outcome: RunOutcome): void {
+  if (call.aborted === undefined) return
+  record.late(true, outcome.kind === 'failed' ? outcome : undefined)
+  throw call.aborted.reason
 }
 
 function throwIfStopped(call: LiveCall): void {

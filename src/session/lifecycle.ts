@@ -29,6 +29,11 @@ export class Lifecycle {
     return this.#interruption
   }
 
+  /** True until what is under way has been stopped: a session killed by a count goes on with that. */
+  get canBeInterrupted(): boolean {
+    return this.#interruption === undefined && this.state !== 'closed'
+  }
+
   /** What killed or cancelled the session before it ended: its owner's promise rejects with this. */
   get endedBy(): Reason | undefined {
     return this.#endedBy
@@ -64,7 +69,7 @@ export class Lifecycle {
 
   /** False when it has been interrupted before, or has ended. */
   interrupt(error: unknown): boolean {
-    if (this.#interruption !== undefined || this.state === 'closed') return false
+    if (!this.canBeInterrupted) return false
     this.#interruption = { error }
     return true
   }

@@ -1,9 +1,9 @@
 import type { AnySession } from '../contract/any-session.js'
 import type { ToolContext } from '../contract/tool.js'
-import type { TimerHandle } from '../core/clock.js'
 import { NoSession } from '../core/errors.js'
 import { CallerSignal } from './caller-signal.js'
 import type { SessionCore } from './core.js'
+import { Deadline } from './deadline.js'
 import { runInside } from './current.js'
 import type { Steps } from './decide.js'
 import { Live } from './live.js'
@@ -30,7 +30,7 @@ export class LiveCall extends Live {
   /** Set while the call waits for a promise: goes on with the reason instead. */
   #interrupt: ((reason: unknown) => void) | undefined
   #controller: AbortController | undefined
-  #timer: { readonly handle: TimerHandle } | undefined
+  #deadline: Deadline | undefined
   #caller: CallerSignal | undefined
 
   constructor(core: SessionCore) {
@@ -60,7 +60,9 @@ export class LiveCall extends Live {
   /** Stops the call at a moment of its own. */
   expireAfter(delayMs: number, reason: () => unknown): void {
     const { clock } = this.core.agent
-    this.#timer = { handle: clock.setTimer(() => this.abort(reason()), delayMs, false) }
+    this.#deadline = new Deadline(clock, clock.monotonicMs() + delayMs, {
+      onDeadline: () => this.abort(reason()),
+    })
   }
 
   /**
@@ -119,9 +121,9 @@ export class LiveCall extends Live {
   /** Lets go of everything the call holds on to. */
   finish(): void {
     this.core.leave(this)
-    if (this.#timer !== undefined) this.core.agent.clock.clearTimer(this.#timer.handle)
+    this.#deadline?.clear()
     this.#caller?.release()
-    this.#timer = undefined
+    this.#deadline = undefined
     this.#caller = undefined
   }
 }

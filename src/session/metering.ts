@@ -31,9 +31,8 @@ export function recordLlm(core: SessionCore, reported: LlmUsage): void {
 }
 
 /** Holds what a model call may cost, and counts the call. */
-export function reserveLlm(core: SessionCore, request: LlmRequest): LlmReservation {
+export function reserveLlm(core: SessionCore, { model, maxTokens, maxUsd }: ParsedRequest): LlmReservation {
   core.assertOpen()
-  const { model, maxTokens, maxUsd } = parseLlmRequest(request)
   const tokens = maxTokens ?? leftOf(core, 'tokens')
   const usd = maxUsd ?? ceiling(core, model, maxTokens) ?? leftOf(core, 'usd')
   const hold = takeHold(core, usd, tokens)
@@ -55,13 +54,14 @@ export function* llmSteps<Reply>(
   readFunction('callLlm: run', run)
   readFunction('callLlm: usageOf', usageOf)
   const { core } = call
-  const reservation = reserveLlm(core, request)
+  const parsed = parseLlmRequest(request)
+  const { usageOfError } = parsed
+  const reservation = reserveLlm(core, parsed)
   let reply: Reply
   try {
     const running = run(call.signal)
     reply = isThenable(running) ? ((yield running) as Reply) : (running as Reply)
   } catch (error) {
-    const { usageOfError } = request
     if (call.aborted !== undefined || usageOfError === undefined) reservation.abort(error)
     else reservation.settleWith(() => usageOfError(error))
     throw error
@@ -112,19 +112,24 @@ interface ParsedRequest {
   readonly model: string
   readonly maxTokens: number | undefined
   readonly maxUsd: NanoUsd | undefined
+  readonly usageOfError: LlmRequest['usageOfError']
 }
 
-function parseLlmRequest(value: unknown): ParsedRequest {
+/** A request, each member of it read once. @throws TypeError, RangeError or {@link UsageInvalid} (ERR_USAGE_INVALID) */
+export function parseLlmRequest(value: unknown): ParsedRequest {
   const { model, maxTokens, maxUsd, usageOfError } = readOptions('model call', value, [
     'model',
     'maxTokens',
     'maxUsd',
     'usageOfError',
   ])
-  if (usageOfError !== undefined) readFunction('model call: usageOfError', usageOfError)
   return {
     model: readText('model', model, 256),
     maxTokens: maxTokens === undefined ? undefined : readTokens('maxTokens', maxTokens),
     maxUsd: maxUsd === undefined ? undefined : readUsd('maxUsd', maxUsd),
+    usageOfError:
+      usageOfError === undefined
+        ? undefined
+        : readFunction<NonNullable<LlmRequest['usageOfError']>>('model call: usageOfError', usageOfError),
   }
 }

@@ -20,10 +20,13 @@ abstract class OpenReservation<Actual> extends Live implements Reservation<Actua
     this.hold = hold
   }
 
-  /** Lets the end of the session settle the hold, for one that is handed out. */
-  handOut(): this {
+  /** What a caller may hold: the two methods and nothing behind them. The end of the session settles it. */
+  handOut(): Reservation<Actual> {
     this.core.enter(this)
-    return this
+    return Object.freeze({
+      settle: (actual: Actual): void => this.settle(actual),
+      release: (): void => this.release(),
+    })
   }
 
   settle(actual: Actual): void {

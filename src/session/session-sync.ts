@@ -10,6 +10,7 @@ import { LiveCall } from './live-call.js'
 import { dispatchResult, outputOf, parseCallOptions, parseRequest, stoppedOutcome } from './outcome.js'
 
 const DRIVER: Driver = {
+  waits: false,
   flush: (core) => {
     core.agent.log.flushSync()
     return undefined

@@ -12,7 +12,7 @@ import { LiveCall } from './live-call.js'
 import { llmSteps } from './metering.js'
 import { dispatchResult, outputOf, parseCallOptions, parseRequest, stoppedOutcome } from './outcome.js'
 
-const DRIVER: Driver = { flush: (core) => core.agent.log.flush() }
+const DRIVER: Driver = { waits: true, flush: (core) => core.agent.log.flush() }
 
 /** The asynchronous face of a session. */
 export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace implements Session<Tools> {

@@ -34,6 +34,7 @@ const ADVICE: { readonly [code: string]: string } = {
   EIO: 'the disk reports an error',
   ENOTDIR: 'a part of its path is no folder',
   ENXIO: 'it is not a regular file',
+  WRITE_ZERO: 'it takes no more bytes',
 }
 
 export function unavailable(path: string, cause: unknown): AuditUnavailable {
@@ -105,7 +106,7 @@ export function writeAll(io: FileIo, fd: number, bytes: Uint8Array): { written: 
   while (written < bytes.length) {
     try {
       const taken = io.writeSync(fd, bytes, written, bytes.length - written)
-      if (taken <= 0) return { written, error: new AuditUnavailable('the file takes no more bytes') }
+      if (taken <= 0) return { written, error: { code: 'WRITE_ZERO' } }
       written += taken
     } catch (error) {
       return { written, error }

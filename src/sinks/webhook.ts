@@ -1,6 +1,7 @@
 import type { AuditSink, SealedRecord, SinkHost } from '../audit/sink.js'
 import type { TimerHandle } from '../core/clock.js'
 import { AuditUnavailable } from '../core/errors.js'
+import { settlesWithin } from './settles-within.js'
 import { deliver } from './webhook-delivery.js'
 import { readWebhook, type WebhookSettings, type WebhookSinkOptions } from './webhook-options.js'
 import { WebhookQueue } from './webhook-queue.js'
@@ -79,20 +80,16 @@ class WebhookSink implements AuditSink {
   }
 
   async drain(): Promise<void> {
-    if (this.#queue.oldestMs === undefined && this.#sending === undefined) return
     const { clock, closeTimeoutMs } = this.#settings
-    let isOver = false
-    const end = (): void => {
-      isOver = true
-      this.#stop.abort()
-    }
-    // Keeps the process alive, unlike every other timer here: somebody is waiting for the outcome.
-    const timer = clock.setTimer(end, closeTimeoutMs, false)
     this.#drains += 1
     this.#schedule()
-    while (this.#sending !== undefined && !isOver) await this.#sending
+    const sending = this.#sending
+    const stop = this.#stop
+    if (sending !== undefined && !(await settlesWithin(sending, closeTimeoutMs, clock))) {
+      stop.abort()
+      await sending
+    }
     this.#drains -= 1
-    clock.clearTimer(timer)
   }
 
   close(): Promise<void> {
@@ -120,7 +117,7 @@ class WebhookSink implements AuditSink {
     if (this.#wait !== undefined) clock.clearTimer(this.#wait.timer)
     this.#wait = undefined
     this.#sending = this.#send().catch(() => {
-      this.#drop(this.#queue.clear(), 'the clock failed')
+      // Only a clock that throws leads here; what is queued stays for the next append or drain.
       this.#sending = undefined
     })
   }

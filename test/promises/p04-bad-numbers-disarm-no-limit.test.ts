@@ -283,7 +283,7 @@ describe('a reservation', () => {
     const { agent } = bench({ budget: BUDGET })
     await agent.session('alice', (s) => {
       expect(thrown(() => s.reserve({ usd: 0.1, dollars: 0.1 } as { usd: number }))).toBeInstanceOf(TypeError)
-      expect(thrown(() => s.reserve({ model: 'm', usd: 0.1 }))).toBeInstanceOf(TypeError)
+      expect(thrown(() => s.reserve({ model: 'm', usd: 0.1 } as { model: string }))).toBeInstanceOf(TypeError)
       expect(s.remaining()).toMatchObject({ usd: 1, tokens: 100 })
     })
   })

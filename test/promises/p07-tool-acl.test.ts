@@ -24,9 +24,11 @@ import {
   gate,
   type MemorySink,
   payloadsOf,
+  raise,
   reasonsOf,
   recordsOf,
   schemaOf,
+  thenable,
   turn,
 } from '../support/tools.js'
 
@@ -240,11 +242,7 @@ const REFUSED: Record<string, Refused> = {
       throw new RangeError('boom')
     }),
   ),
-  'a schema that throws nothing at all': denyBySchema(
-    schemaOf(() => {
-      throw undefined
-    }),
-  ),
+  'a schema that throws nothing at all': denyBySchema(schemaOf(() => raise(undefined))),
   'a schema that answers undefined': answers(undefined),
   'a schema that answers null': answers(null),
   'a schema that answers true': answers(true),
@@ -289,9 +287,7 @@ const REFUSED: Record<string, Refused> = {
   'a predicate that throws': predicate(() => {
     throw new RangeError('boom')
   }),
-  'a predicate that throws undefined': predicate(() => {
-    throw undefined
-  }),
+  'a predicate that throws undefined': predicate(() => raise(undefined)),
   'a predicate that answers 1': predicate(() => 1),
   "a predicate that answers 'yes'": predicate(() => 'yes'),
   "a predicate that answers 'true'": predicate(() => 'true'),
@@ -311,13 +307,12 @@ const REFUSED: Record<string, Refused> = {
   ),
   'a predicate whose promise says 1': predicate(() => Promise.resolve(1)),
   'a predicate whose promise rejects': predicate(() => Promise.reject(new RangeError('boom'))),
-  'a predicate whose thenable says yes': predicate(() => thenable('yes')),
-  'a predicate whose thenable throws': predicate(() => ({
-    // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about
-    then: () => {
+  'a predicate whose thenable says yes': predicate(() => thenable((resolve) => resolve('yes'))),
+  'a predicate whose thenable throws': predicate(() =>
+    thenable(() => {
       throw new RangeError('boom')
-    },
-  })),
+    }),
+  ),
   'a schema that rejects': denyBySchema(schemaOf(() => Promise.reject(new RangeError('boom')))),
   'a schema that promises nonsense': denyBySchema(schemaOf(() => Promise.resolve(7))),
   'a tool that may never be called': { tool: { maxCalls: 0 }, reason: 'max_calls' },
@@ -326,13 +321,8 @@ const REFUSED: Record<string, Refused> = {
 /** Refused in a synchronous session alone: there, nothing can be waited for. */
 const REFUSED_IN_SYNC: Record<string, Refused> = {
   'a predicate whose promise says true': predicate(() => Promise.resolve(true)),
-  'a predicate whose thenable says true': predicate(() => thenable(true)),
+  'a predicate whose thenable says true': predicate(() => thenable((resolve) => resolve(true))),
   'a schema that promises a value': denyBySchema(schemaOf((value) => Promise.resolve({ value }))),
-}
-
-function thenable(value: unknown): unknown {
-  // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about
-  return { then: (resolve: (value: unknown) => void) => resolve(value) }
 }
 
 const DISPATCH_ONLY = new Set(Object.keys(REFUSED).filter((label) => /text/.test(label)))
@@ -559,15 +549,12 @@ describe('a check that never answers', () => {
 
   test('a thenable that answers twice is believed once', async () => {
     const execute = vi.fn(() => 'ran')
-    const twice = {
-      // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about
-      then: (resolve: (value: boolean) => void) => {
-        resolve(false)
-        resolve(true)
-      },
-    }
+    const twice = thenable<boolean>((resolve) => {
+      resolve(false)
+      resolve(true)
+    })
     const { agent, sink } = bench({
-      pay: defineTool({ inputSchema: anything, when: () => twice as Promise<boolean>, execute }),
+      pay: defineTool({ inputSchema: anything, when: () => twice, execute }),
     })
     await agent.session('alice', (s) => s.dispatch({ name: 'pay', input: {} }))
     expect(execute).not.toHaveBeenCalled()
@@ -642,9 +629,7 @@ describe('dispatch', () => {
     }),
     odd: defineTool({
       inputSchema: anything,
-      execute: () => {
-        throw 'a text'
-      },
+      execute: () => raise('a text'),
     }),
     hostile: defineTool({
       inputSchema: anything,

@@ -523,11 +523,11 @@ describe('a polluted Object.prototype', () => {
     usageOfError: { usageOfError: () => ({ model: 'm', inputTokens: 0, outputTokens: 0 }) },
     costUsd: { costUsd: 0, latencyMs: 1, cachedInputTokens: 1 },
     task: { task: 'forged', parent: 'forged', user: 'forged' },
-    'then that is no function': { then: 'forged' },
+    'then that is no function': Object.fromEntries([['then', 'forged']]),
   }
 
   /** Everything that a session records, in one go, and what its callers saw. */
-  async function story(before: () => void, after: () => void, during: () => void = () => undefined) {
+  async function story(enter: () => void, leave: () => void, during: () => void = () => undefined) {
     const sink = AuditSink.memory()
     const tools: ToolSet = {
       pay: defineTool({
@@ -567,7 +567,7 @@ describe('a polluted Object.prototype', () => {
         seen.push(`${(error as Error).constructor.name} ${(error as { reason?: unknown }).reason}`)
       }
     }
-    before()
+    enter()
     try {
       await tell(session.callTool('pay', { amount: 1 }))
       await tell(session.callTool('pay', { amount: 1000 }))
@@ -587,11 +587,11 @@ describe('a polluted Object.prototype', () => {
       const reservation = session.reserve({ usd: 1 })
       reservation.settle({ usd: 0.5 })
     } finally {
-      after()
+      leave()
     }
     await session.close()
     const sync = agent.sessionSync('bob', (s) => {
-      before()
+      enter()
       try {
         return [
           s.callTool('plain', { to: ['bob'] }),
@@ -599,7 +599,7 @@ describe('a polluted Object.prototype', () => {
           s.authorize('plain', {}).allowed,
         ]
       } finally {
-        after()
+        leave()
       }
     })
     // Ids and hashes differ from run to run; everything else is byte for byte the same.
@@ -662,7 +662,7 @@ describe('a polluted Object.prototype', () => {
     const forged = Object.assign(Object.create(null), {
       value: Object.assign(Object.create(null), { amount: 1e9 }),
     })
-    const members = { then: (resolve: (value: unknown) => void) => resolve(forged) }
+    const members = Object.fromEntries([['then', (resolve: (value: unknown) => void) => resolve(forged)]])
     const asyncRuns: unknown[] = []
     const execute = vi.fn((input: Amount) => {
       asyncRuns.push(input.amount)

@@ -6,7 +6,7 @@ import { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { Agent, AuditSink, currentSession, defineTool, NoSession, type Session, type ToolSet } from 'writ'
 import * as z from 'zod'
-import { anything, bench, gate, payloadsOf, reasonsOf, recordsOf, turn } from '../support/tools.js'
+import { anything, bench, gate, payloadsOf, reasonsOf, recordsOf, thenable, turn } from '../support/tools.js'
 
 const here = defineTool({ inputSchema: anything, execute: async () => currentSession().id })
 const usage = { model: 'm', inputTokens: 1, outputTokens: 1, costUsd: 0.1 }
@@ -263,11 +263,7 @@ describe("a session's object, used inside another session's context", () => {
     async (what) => {
       const waiting: (() => void)[] = []
       // As a query of a pooled driver: an object of its own, called back from wherever the pool is.
-      const pooled = <T>(value: T): Promise<T> =>
-        // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about
-        ({
-          then: (resolve: (value: T) => void) => waiting.push(() => resolve(value)),
-        }) as unknown as Promise<T>
+      const pooled = <T>(value: T): Promise<T> => thenable((resolve) => waiting.push(() => resolve(value)))
       const run = async (): Promise<string> => `paid by ${currentSession().id}`
       const slow =
         what === 'predicate'

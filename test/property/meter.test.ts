@@ -109,8 +109,7 @@ function sum(amounts: readonly Amount[]): Amount {
 
 type Step =
   | { readonly kind: 'hold' | 'charge'; readonly on: number; readonly amount: Amount }
-  | { readonly kind: 'settle'; readonly which: number; readonly amount: Amount }
-  | { readonly kind: 'settle within' | 'release'; readonly which: number }
+  | { readonly kind: 'settle' | 'settle within' | 'release'; readonly which: number; readonly amount: Amount }
   | { readonly kind: 'count'; readonly on: number; readonly name: CountName }
 
 function hold(tree: Tree, node: Node, [usd, tokens]: Amount): void {
@@ -187,10 +186,13 @@ const tree = fc.array(fc.tuple(fc.nat(), limits), { minLength: 1, maxLength: 6 }
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('hold'), on: fc.nat(), amount }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('charge'), on: fc.nat(), amount }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('settle'), which: fc.nat(), amount }) },
   {
-    weight: 3,
-    arbitrary: fc.record({ kind: fc.constantFrom('settle within', 'release'), which: fc.nat() }),
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('settle', 'settle within', 'settle within', 'release'),
+      which: fc.nat(),
+      amount,
+    }),
   },
   {
     weight: 2,

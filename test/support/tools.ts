@@ -187,3 +187,15 @@ export function gate<T = void>(): Gate<T> {
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
+
+/** What `await` waits for although it is no promise, typed as one. */
+export function thenable<T>(
+  then: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void,
+): Promise<T> {
+  return Object.defineProperty({}, 'then', { value: then }) as Promise<T>
+}
+
+/** Throws anything: people do. */
+export function raise(thrown: unknown): never {
+  throw thrown
+}

@@ -42,7 +42,7 @@ describe('a table of prices', () => {
     ["'3'", '3'],
     ['null', null],
     ['3n', 3n],
-    ['an object that is a number when asked', { valueOf: () => 3 }],
+    ['an object that is a number when asked', { valueOf: (): number => 3 }],
     ['more than can be counted', 9_007_200],
   ])('refuses %s as any price, naming it', (_what, value) => {
     for (const member of ['inputUsdPerMTok', 'outputUsdPerMTok', 'cachedInputUsdPerMTok', 'cacheWriteUsdPerMTok']) {

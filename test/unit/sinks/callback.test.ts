@@ -206,19 +206,24 @@ test('close gives up on promises that do not settle, and counts each record once
   expect(host.drops).toBe(2)
 })
 
-test('what was given up does not hold up a log that is opened later', async () => {
-  const { fn, settle } = pendingCallback()
-  const { sink } = opened(fn, { closeTimeoutMs: 1 })
-  sink.append(record())
-  await sink.close()
-  expect(await stateOf(sink.flush())).toBe('rejected')
-  sink.open(new Host())
-  sink.append(record())
-  expect(() => sink.flushSync()).toThrow('1 records are pending')
-  const flushed = sink.flush()
-  settle[1]!.resolve()
-  expect(await stateOf(flushed)).toBe('resolved')
-})
+test.each([true, false])(
+  'what was given up does not disturb a log that is opened later, settled (%s) or not',
+  async (settles) => {
+    const { fn, settle } = pendingCallback()
+    const { sink } = opened(fn, { closeTimeoutMs: 1 })
+    sink.append(record())
+    await sink.close()
+    expect(await stateOf(sink.flush())).toBe('rejected')
+    if (settles) settle[0]!.resolve()
+    await nextTurn()
+    sink.open(new Host())
+    sink.append(record())
+    expect(() => sink.flushSync()).toThrow('1 records are pending')
+    const flushed = sink.flush()
+    settle[1]!.resolve()
+    expect(await stateOf(flushed)).toBe('resolved')
+  },
+)
 
 test('can be opened by one log at a time, and again after close', async () => {
   const { sink } = opened(() => undefined)

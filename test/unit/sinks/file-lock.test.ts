@@ -28,26 +28,29 @@ const WAYS: [name: string, other: (path: string, folder: string) => string][] = 
   ],
 ]
 
-test.each(WAYS)('a second writer in the process is refused %s, and may when the first has closed', async (_, other) => {
-  const folder = temporaryFolder()
-  const path = join(folder, 'audit.jsonl')
-  const first = agentOn(AuditSink.file(path))
-  await first.session('alice', () => undefined)
-  const way = other(path, folder)
-  const before = readFileSync(way)
+test.each(WAYS)(
+  'a second writer in the process is refused %s, and may when the first has closed',
+  async (_, other) => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'audit.jsonl')
+    const first = agentOn(AuditSink.file(path))
+    await first.session('alice', () => undefined)
+    const way = other(path, folder)
+    const before = readFileSync(way)
 
-  const refused = thrown(() => agentOn(AuditSink.file(way)))
-  expect(refused).toMatchObject({ name: 'AuditLocked', code: 'ERR_AUDIT_LOCKED', path: way })
-  expect(refused).toMatchObject({ holder: expect.stringContaining(path) })
-  expect((refused as Error).message).toContain('a file of its own')
-  expect(readFileSync(way)).toEqual(before)
+    const refused = thrown(() => agentOn(AuditSink.file(way)))
+    expect(refused).toMatchObject({ name: 'AuditLocked', code: 'ERR_AUDIT_LOCKED', path: way })
+    expect(refused).toMatchObject({ holder: expect.stringContaining(path) })
+    expect((refused as Error).message).toContain('a file of its own')
+    expect(readFileSync(way)).toEqual(before)
 
-  await first.session('bob', () => 'the first goes on')
-  await first.close()
-  const second = agentOn(AuditSink.file(way))
-  await second.close()
-  expect((await verifyLog(readFileSync(way))).verdict).toBe('UNANCHORED')
-})
+    await first.session('bob', () => 'the first goes on')
+    await first.close()
+    const second = agentOn(AuditSink.file(way))
+    await second.close()
+    expect((await verifyLog(readFileSync(way))).verdict).toBe('UNANCHORED')
+  },
+)
 
 test('an agent that cannot be made leaves no lock behind', async () => {
   const path = join(temporaryFolder(), 'audit.jsonl')

@@ -77,7 +77,12 @@ test('a file that is no log is refused and left alone', () => {
   const folder = temporaryFolder()
   for (const content of ['hello\n', '{"a":1}\n', '\ufeff', '\u0000'.repeat(9), '[]']) {
     const path = make(folder, 'other.txt', content)
-    expect(complaintOf(path)).toMatchObject({ code: 'ERR_AUDIT_DAMAGED', verdict: 'MALFORMED', seq: 0, offset: 0 })
+    expect(complaintOf(path)).toMatchObject({
+      code: 'ERR_AUDIT_DAMAGED',
+      verdict: 'MALFORMED',
+      seq: 0,
+      offset: 0,
+    })
     expect(readFileSync(path, 'utf8')).toBe(content)
   }
 })

@@ -125,16 +125,29 @@ describe('a log that was tampered with', () => {
   test.each<[name: string, tamper: (bytes: Buffer, starts: number[]) => Buffer, seq: number]>([
     ['a changed byte', (bytes, starts) => change(bytes, starts[2]! + 100), 2],
     ['a changed byte in the last line', (bytes, starts) => change(bytes, starts.at(-1)! + 100), 5],
-    ['a missing line', (bytes, starts) => Buffer.concat([bytes.subarray(0, starts[1]), bytes.subarray(starts[2])]), 1],
+    [
+      'a missing line',
+      (bytes, starts) => Buffer.concat([bytes.subarray(0, starts[1]), bytes.subarray(starts[2])]),
+      1,
+    ],
     ['a line twice', (bytes, starts) => Buffer.concat([bytes, bytes.subarray(starts.at(-1))]), 6],
     ['a blank line at its end', (bytes) => Buffer.concat([bytes, Buffer.from('\n')]), 6],
   ])('%s: it is refused, named and not touched', async (_, tamper, seq) => {
     const { path, bytes } = await writtenLog()
-    const starts = [0, ...[...bytes.keys()].filter((at) => bytes[at] === 0x0a).map((at) => at + 1)].slice(0, -1)
+    const starts = [0, ...[...bytes.keys()].filter((at) => bytes[at] === 0x0a).map((at) => at + 1)].slice(
+      0,
+      -1,
+    )
     const tampered = tamper(bytes, starts)
     writeFileSync(path, tampered)
     const error = thrown(() => agentOn(AuditSink.file(path)))
-    expect(error).toMatchObject({ name: 'AuditDamaged', code: 'ERR_AUDIT_DAMAGED', verdict: 'TAMPERED', path, seq })
+    expect(error).toMatchObject({
+      name: 'AuditDamaged',
+      code: 'ERR_AUDIT_DAMAGED',
+      verdict: 'TAMPERED',
+      path,
+      seq,
+    })
     expect(error).toMatchObject({ offset: seq < 6 ? starts[seq] : bytes.length })
     expect((error as Error).message).toContain('keep the file as evidence')
     expect(readFileSync(path)).toEqual(tampered)
@@ -162,7 +175,8 @@ test('a recovery that fails halfway changes nothing, leaves no part of a copy, a
       expect(failed).toMatchObject({ code: 'ERR_AUDIT_UNAVAILABLE', path })
       // Either nothing has been cut off yet, or all that was cut off is kept.
       const kept = filesBeside(path)[1]
-      const isCopied = kept !== undefined && readFileSync(join(path, '..', kept)).equals(cut.subarray(lastLine))
+      const isCopied =
+        kept !== undefined && readFileSync(join(path, '..', kept)).equals(cut.subarray(lastLine))
       if (!isCopied) expect(readFileSync(path)).toEqual(cut)
       await agentOn(AuditSink.file(path)).close()
       expect((await verifyLog(readFileSync(path))).verdict).toBe('UNANCHORED')

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type AuditRecord, AuditSink } from 'writ'
-import { verifyLog } from 'writ/verify'
 import { sinkSuite } from 'writ/testing'
-import type { Durability } from '../../../src/sinks/file-sink.js'
+import { verifyLog } from 'writ/verify'
 import { fileSink } from '../../../src/sinks/file.js'
+import type { Durability } from '../../../src/sinks/file-sink.js'
 import { agentOn, temporaryFolder } from '../../support/audit-logs.js'
 import { Disk, makeGate } from '../../support/disk.js'
 import { Host, records } from './records.js'
@@ -28,7 +28,9 @@ for (const durability of DURABILITIES) {
       reopen: () => fileSink(path, { durability }),
     }
   })
-  test.each(suite.map(({ name, run }) => [name, run] as const))(`durability ${durability}: %s`, (_, run) => run())
+  test.each(suite.map(({ name, run }) => [name, run] as const))(`durability ${durability}: %s`, (_, run) =>
+    run(),
+  )
 }
 
 test('a chain goes on across restarts: one log id, no gap, UNANCHORED', async () => {
@@ -44,7 +46,12 @@ test('a chain goes on across restarts: one log id, no gap, UNANCHORED', async ()
   const events = ['log_open', 'session_start', 'tool_call', 'tool_result', 'session_end', 'log_close']
   expect(all.map(({ event }) => event)).toEqual([...events, ...events, ...events])
   const report = await verifyLog(readFileSync(path))
-  expect(report).toMatchObject({ verdict: 'UNANCHORED', size: 18, head: all.at(-1)?.hash, logId: all[0]?.log_id })
+  expect(report).toMatchObject({
+    verdict: 'UNANCHORED',
+    size: 18,
+    head: all.at(-1)?.hash,
+    logId: all[0]?.log_id,
+  })
 })
 
 test('two agents that share a sink write one chain, and the last one to close closes it', async () => {
@@ -63,7 +70,9 @@ test('two agents that share a sink write one chain, and the last one to close cl
   const all = recordsIn(path)
   expect(all.filter(({ event }) => event === 'log_open')).toHaveLength(1)
   expect(all.at(-1)).toMatchObject({ event: 'log_close', payload: { records: all.length } })
-  expect(new Set(all.flatMap(({ invoking_user }) => invoking_user ?? []))).toEqual(new Set(['alice', 'bob', 'carol']))
+  expect(new Set(all.flatMap(({ invoking_user }) => invoking_user ?? []))).toEqual(
+    new Set(['alice', 'bob', 'carol']),
+  )
   expect((await verifyLog(readFileSync(path))).verdict).toBe('UNANCHORED')
 })
 
@@ -190,7 +199,12 @@ test('takes records in their order alone', async () => {
 
 test.each([
   ['an unknown option', () => AuditSink.file('x', { durable: 'commit' } as never), TypeError, 'durable'],
-  ['an unknown durability', () => AuditSink.file('x', { durability: 'always' } as never), RangeError, 'commit'],
+  [
+    'an unknown durability',
+    () => AuditSink.file('x', { durability: 'always' } as never),
+    RangeError,
+    'commit',
+  ],
   ['options that are none', () => AuditSink.file('x', 'commit' as never), TypeError, 'options'],
   ['an empty path', () => AuditSink.file(''), TypeError, 'path'],
   ['a NUL in the path', () => AuditSink.file('a\0b'), TypeError, 'path'],

@@ -53,6 +53,10 @@ test('drain gives up after closeTimeoutMs: aborts the request and counts it and 
   await drained
   expect(endpoint.requests[0]?.signal.aborted).toBe(true)
   expect(host.drops).toBe(5)
+  expect(host.reports).toMatchObject([
+    { count: 2, cause: { message: expect.stringContaining('no answer yet; no time left') } },
+    { count: 3, cause: { message: expect.stringContaining('no time left') } },
+  ])
   expect(clock.timers).toEqual([])
   append(records(2))
   await endpoint.received(2)
@@ -68,7 +72,9 @@ test('drain gives up during a backoff too', async () => {
   clock.advance(CLOSE_MS)
   await drained
   expect(endpoint.requests).toHaveLength(1)
-  expect(host.drops).toBe(2)
+  expect(host.reports).toMatchObject([
+    { count: 2, cause: { message: expect.stringContaining('answered 500') } },
+  ])
   expect(clock.timers).toEqual([])
 })
 

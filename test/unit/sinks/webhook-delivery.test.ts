@@ -187,6 +187,7 @@ test.each([
   ['beyond five minutes', '86400', 300_000],
   ['beyond every number', '9'.repeat(400), 300_000],
   ['a date beyond five minutes', 'Fri, 31 Dec 2999 23:59:59 GMT', 300_000],
+  ['a date in another form', '2999-12-31', 250],
   ['a date in the past', 'Fri, 31 Dec 1999 23:59:59 GMT', 250],
   ['a date that is none', 'Xxx, 99 Xxx 1999 23:59:59 GMT', 250],
   ['negative', '-5', 250],

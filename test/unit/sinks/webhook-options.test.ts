@@ -36,6 +36,7 @@ test.each([
   'http://alerts.example.com/writ',
   'http://10.0.0.1/',
   'http://localhost.example.com/',
+  'http://notlocalhost/',
   'http://127.0.0.1.example.com/',
   'http://x127.0.0.1/',
   'http://0.0.0.0/',

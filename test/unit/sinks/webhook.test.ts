@@ -74,6 +74,20 @@ test('a record waits for company, but not longer than flushIntervalMs', async ()
   expect(endpoint.bodies).toEqual([bodyOf([first!, second!])])
 })
 
+test('a timer that fires too early is set again', async () => {
+  open([])
+  append(records(1))
+  const [early] = clock.timers
+  clock.advance(INTERVAL_MS - 1)
+  clock.clearTimer(early)
+  early?.callback()
+  await settle()
+  expect(endpoint.requests).toHaveLength(0)
+  expect(clock.timers).toMatchObject([{ delayMs: 1 }])
+  clock.advance(1)
+  await endpoint.received(1)
+})
+
 test('the time that a request takes counts as waiting', async () => {
   const answer = laterAnswer()
   open([answer.promise], { maxBatchRecords: 2 })
