@@ -81,7 +81,7 @@ screen.line(
 )
 screen.line('  The session is dead, and agent.session() rejects, whatever its callback does:')
 screen.line()
-screen.line(`    ${error instanceof BudgetExceeded ? `${error.code}  ${error.message}` : String(error)}`)
+screen.quote(error instanceof BudgetExceeded ? `${error.code}: ${error.message}` : String(error), 'red')
 screen.line()
 screen.line(
   `  A further call on this session: ${refusal === error ? 'refused, with the same error' : 'NOT REFUSED'}.`,
@@ -105,7 +105,7 @@ const verified = writ('verify', log)
 screen.heading('The log')
 screen.line(`  $ writ verify ${log}`)
 screen.line()
-screen.quote(verified.output)
+screen.quote(verified.output.replace(/(?<=^\S.*)\n(?=\S)/gm, ' ')) // its paragraphs are a little wider than this page
 screen.line()
 screen.line('  And a copy from which somebody has removed the record of the refused payment:')
 screen.line()

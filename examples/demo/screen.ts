@@ -35,9 +35,13 @@ export class Screen {
     this.line(`  ${name.padEnd(12)}${text}`)
   }
 
-  /** Lines that come from somewhere else, set off from the rest. */
-  quote(text: string): void {
-    for (const line of text.trimEnd().split('\n')) this.line(line === '' ? '' : `    ${line}`, 'dim')
+  /** Text that comes from somewhere else, set off from the rest and broken between words where it is too wide. */
+  quote(text: string, style: Style = 'dim'): void {
+    const pieces = new RegExp(`(?=\\S).{1,${WIDTH - 4}}(?=\\s|$)|\\S+`, 'g')
+    for (const line of text.trimEnd().split('\n')) {
+      const indent = ' '.repeat(4 + line.search(/\S|$/))
+      for (const piece of line.match(pieces) ?? ['']) this.line(`${indent}${piece}`.trimEnd(), style)
+    }
   }
 
   columns(): void {

@@ -1,7 +1,7 @@
 import { AuditLog } from '../audit/log.js'
 import { parseSink } from '../audit/parse-sink.js'
 import type { AuditSink, CompositeSink } from '../audit/sink.js'
-import { type Budget, type Limits, narrowLimits, parseBudget } from '../contract/budget.js'
+import { type Budget, LIMIT_NAMES, type Limits, narrowLimits, parseBudget } from '../contract/budget.js'
 import {
   parseClock,
   parseIdentity,
@@ -116,7 +116,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
       ...(identity === undefined ? {} : { identity }),
       ...(auditFile === undefined || given.audit !== undefined ? {} : { audit: fileSink(auditFile) }),
       ...given,
-      ...(budget === undefined ? {} : { budget: { ...budget, ...given.budget } }),
+      ...(budget === undefined ? {} : { budget: { ...budget, ...limitsIn(given.budget) } }),
     } as AgentOptions<Tools>)
   }
 
@@ -226,6 +226,11 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     if (signal !== undefined) core.follow(signal)
     return core
   }
+}
+
+/** The limits that a budget in the options sets: one that is `undefined` is not set, and wins over nothing. */
+function limitsIn(budget: unknown): Budget {
+  return budget === undefined ? {} : (readOptions('budget', budget, LIMIT_NAMES) as Budget)
 }
 
 function processEnv(): { readonly [name: string]: string | undefined } {

@@ -3,11 +3,11 @@ import { AuditUnavailable } from '../core/errors.js'
 import { isThenable } from '../core/guards.js'
 import { newId } from '../core/ids.js'
 import { encodeJson, quote } from '../core/json-text.js'
-import { builtin } from '../core/runtime.js'
 import { utf8Length } from '../core/utf8.js'
 import { VERSION } from '../core/version.js'
 import type { EventName } from './event.js'
 import { messageOf, toUnavailable } from './failure.js'
+import { describeHost } from './host.js'
 import { GENESIS, MAX_LINE_BYTES, seal } from './record.js'
 import { shrink } from './shrink.js'
 import { SideSink } from './side-sink.js'
@@ -209,7 +209,10 @@ export class AuditLog {
     try {
       const returned: unknown = this.#primary.append(record)
       // An async method satisfies the type; nobody would ever hear of its failure.
-      if (isThenable(returned)) throw new TypeError(`sink ${this.#primary.name}: append must be synchronous`)
+      if (isThenable(returned)) {
+        returned.then(undefined, () => undefined)
+        throw new TypeError(`sink ${this.#primary.name}: append must be synchronous`)
+      }
       this.#seq += 1
       this.#prevHash = record.hash
       for (const side of this.#sides) side.append(record)
@@ -246,13 +249,4 @@ export class AuditLog {
 
 function flatten(sink: AuditSink | CompositeSink): AuditSink[] {
   return 'sinks' in sink ? sink.sinks.flatMap(flatten) : [sink]
-}
-
-function describeHost(): Record<string, unknown> {
-  const { process } = globalThis as { process?: { pid?: number; version?: string } }
-  return {
-    host: builtin<{ hostname(): string }>('os')?.hostname(),
-    pid: process?.pid,
-    node: process?.version,
-  }
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.js'
 import { describe } from '../core/describe.js'
-import { readCount, readText } from '../core/guards.js'
+import { readText } from '../core/guards.js'
 import type { LimitName } from '../core/limits.js'
-import { LIMIT_NAMES } from './budget.js'
+import { LIMIT_NAMES, parseBudget } from './budget.js'
 
 const IDENTITY = /^[a-z0-9][a-z0-9._-]*(?:\/[a-z0-9][a-z0-9._-]*)?$/
 const MAX_IDENTITY_LENGTH = 128
@@ -92,7 +92,9 @@ export function readEnvironment(env: { readonly [name: string]: string | undefin
         `${variable}: expected ${limit === 'usd' ? 'US dollars as a decimal number' : 'a whole number'}, got ${describe(text)}`,
       )
     }
-    budget[limit] = limit === 'usd' ? Number(text) : readCount(variable, Number(text))
+    const amount = Number(text)
+    labelled(variable, () => parseBudget('budget', { [limit]: amount }))
+    budget[limit] = amount
   }
   if (auditFile === '') throw new RangeError('WRIT_AUDIT_FILE: expected a path, got an empty string')
   if (identity !== undefined) labelled('WRIT_AGENT_IDENTITY', () => parseIdentity(identity))

@@ -48,7 +48,8 @@ export class BudgetExceeded extends WritError {
   readonly usage: Usage
 
   constructor(limit: LimitName, used: number, max: number, usage: Usage, options?: ErrorOptions) {
-    super(`budget exceeded: ${limit} is limited to ${max}, used ${used}`, options)
+    const rest = used < max ? `; what was asked for does not fit in the rest` : ''
+    super(`budget exceeded: ${limit} is limited to ${max}, ${used} is used${rest}`, options)
     this.limit = limit
     this.used = used
     this.max = max

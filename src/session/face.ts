@@ -50,7 +50,7 @@ export abstract class SessionFace implements AnySession {
   }
 
   remaining(): Remaining {
-    return remainingOf(this.#core.meter, this.#core.wallMs)
+    return remainingOf(this.#core.meter, wallMsLeft(this.#core))
   }
 
   recordLlm(usage: LlmUsage): void {
@@ -64,4 +64,13 @@ export abstract class SessionFace implements AnySession {
       ? reserveLlm(this.#core, parseLlmRequest(request)).handOut()
       : reserveAmounts(this.#core, request as ReserveRequest)
   }
+}
+
+/** Milliseconds to the first deadline, here and above; `Infinity` for none. */
+function wallMsLeft(core: SessionCore): number {
+  let least = Number.POSITIVE_INFINITY
+  for (let node: SessionCore | undefined = core; node !== undefined; node = node.parent) {
+    least = Math.min(least, node.setup.limits.wallMs - node.wallMs)
+  }
+  return least
 }

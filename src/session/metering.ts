@@ -56,7 +56,10 @@ export function* llmSteps<Reply>(
   const { core } = call
   const parsed = parseLlmRequest(request)
   const { usageOfError } = parsed
+  // Not in flight before it is paid for: a call that is refused must not count as one that was stopped.
+  core.leave(call)
   const reservation = reserveLlm(core, parsed)
+  core.enter(call)
   let reply: Reply
   try {
     const running = run(call.signal)

@@ -9,12 +9,16 @@ export function usageOf(meter: Meter, wallMs: number): Usage {
   return Object.freeze({ usd: fromNanoUsd(usd), tokens, wallMs, toolCalls, llmCalls, depth, denials })
 }
 
-/** What is left of each limit that there is, here and above, frozen. */
-export function remainingOf(meter: Meter, wallMs: number): Remaining {
+/**
+ * What is left of each limit that there is, here and above, frozen.
+ *
+ * @param wallMsLeft milliseconds to the first deadline, `Infinity` for none.
+ */
+export function remainingOf(meter: Meter, wallMsLeft: number): Remaining {
   const left = {
     usd: fromNanoUsd(Math.max(0, meter.left('usd'))),
     tokens: Math.max(0, meter.left('tokens')),
-    wallMs: Math.max(0, meter.limits.wallMs - wallMs),
+    wallMs: Math.max(0, wallMsLeft),
     toolCalls: meter.countLeft('toolCalls'),
     llmCalls: meter.countLeft('llmCalls'),
     depth: meter.countLeft('depth'),

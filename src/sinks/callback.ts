@@ -52,7 +52,6 @@ class CallbackSink implements AuditSink {
   readonly #closeTimeoutMs: number
   #host: SinkHost | undefined
   #isOpen = false
-  #isCalling = false
   #pending = 0
   /** Resolves when every promise so far has settled; never rejects. */
   #settled: Promise<unknown> = Promise.resolve()
@@ -78,17 +77,10 @@ class CallbackSink implements AuditSink {
 
   append(record: SealedRecord): void {
     if (!this.#isOpen) throw this.#unavailable('the sink is not open')
-    // A record that the callback itself causes would reach it, and other sinks, out of order.
-    if (this.#isCalling) throw this.#unavailable('the callback must not cause a record')
     if (this.#pending >= this.#maxPending) throw this.#unavailable(`${this.#pending} records are pending`)
     const callback = this.#callback
-    this.#isCalling = true
-    try {
-      const result: unknown = callback(record)
-      if (isThenable(result)) this.#track(result)
-    } finally {
-      this.#isCalling = false
-    }
+    const result: unknown = callback(record)
+    if (isThenable(result)) this.#track(result)
   }
 
   flush(): Promise<void> | undefined {

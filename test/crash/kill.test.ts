@@ -69,7 +69,8 @@ test('thirty kills -9 of one log: no call that ran is missing, and every writer 
         .filter(({ event }) => event === 'tool_call')
         .map(({ payload }) => payload['call_id']),
     )
-    for (const callId of ran) if (!recorded.has(callId)) expect.fail(`round ${round}: ${callId} ran and is not on record`)
+    for (const callId of ran)
+      if (!recorded.has(callId)) expect.fail(`round ${round}: ${callId} ran and is not on record`)
   }
   const { status } = await runNode(leaving, [path, 'commit', 'end'])
   expect(status).toBe(0)
@@ -90,11 +91,14 @@ test.each(
       ] as const
     ).map(([way, status]) => [way, durability, status] as const),
   ),
-)('a process that leaves by %s, durability %s, loses no record that was queued', async (way, durability, status) => {
-  const path = join(folder, `${way}-${durability}.jsonl`)
-  const finished = await runNode(leaving, [path, durability, way])
-  expect(finished.status).toBe(status)
-  const all = recordsIn(path)
-  expect(all.filter(({ event }) => event === 'llm_call')).toHaveLength(500)
-  expect(await verifyLog(readFileSync(path))).toMatchObject({ verdict: 'UNANCHORED', size: 502 })
-})
+)(
+  'a process that leaves by %s, durability %s, loses no record that was queued',
+  async (way, durability, status) => {
+    const path = join(folder, `${way}-${durability}.jsonl`)
+    const finished = await runNode(leaving, [path, durability, way])
+    expect(finished.status).toBe(status)
+    const all = recordsIn(path)
+    expect(all.filter(({ event }) => event === 'llm_call')).toHaveLength(500)
+    expect(await verifyLog(readFileSync(path))).toMatchObject({ verdict: 'UNANCHORED', size: 502 })
+  },
+)

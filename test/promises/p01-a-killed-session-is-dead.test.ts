@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { type Agent, type Budget, BudgetExceeded, defineTool, type LimitName, type Session, SessionClosed, type SyncSession, type ToolSet } from 'writ'
+import {
+  type Agent,
+  type Budget,
+  BudgetExceeded,
+  defineTool,
+  type LimitName,
+  type Session,
+  SessionClosed,
+  type SyncSession,
+  type ToolSet,
+} from 'writ'
 import type { FakeClock } from 'writ/testing'
 import * as z from 'zod'
 import { type Bench, bench, rejection, thrown } from '../support/agents.js'
@@ -139,23 +149,25 @@ describe.each(ALL)('a session killed by $limit', ({ limit, budget, stroke }) => 
     const snake = limit.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
     expect(payloads('budget_exceeded')).toEqual([expect.objectContaining({ limit: snake, max })])
   })
-
 })
 
 describe('a session that was opened without a callback ends by itself', () => {
   const strokes = ALL.filter(({ limit }) => limit !== 'depth')
 
-  test.each(strokes)('when it is killed by $limit, and its session_end is on record', async ({ budget, stroke }) => {
-    const { agent, clock, payloads } = bench({ budget, tools })
-    const s = agent.open('alice')
-    const first = await rejection((async () => stroke(s, clock, agent))())
-    await turn()
-    expect(payloads('session_end')).toMatchObject([{ outcome: 'killed' }])
-    expect(s.state).toBe('closed')
-    expectEachToBe(first, await refusals(s))
-    await s.close()
-    expect(payloads('session_end')).toHaveLength(1)
-  })
+  test.each(strokes)(
+    'when it is killed by $limit, and its session_end is on record',
+    async ({ budget, stroke }) => {
+      const { agent, clock, payloads } = bench({ budget, tools })
+      const s = agent.open('alice')
+      const first = await rejection((async () => stroke(s, clock, agent))())
+      await turn()
+      expect(payloads('session_end')).toMatchObject([{ outcome: 'killed' }])
+      expect(s.state).toBe('closed')
+      expectEachToBe(first, await refusals(s))
+      await s.close()
+      expect(payloads('session_end')).toHaveLength(1)
+    },
+  )
 
   test('when it is killed by a count, only after the calls that it had permitted have finished', async () => {
     const gateway = gate<string>()
@@ -172,7 +184,11 @@ describe('a session that was opened without a callback ends by itself', () => {
     expect(await permitted).toBe('finished')
     await turn()
     expect(s.state).toBe('closed')
-    expect(records().map(({ event }) => event).slice(-2)).toEqual(['tool_result', 'session_end'])
+    expect(
+      records()
+        .map(({ event }) => event)
+        .slice(-2),
+    ).toEqual(['tool_result', 'session_end'])
     expect(payloads('session_end')).toMatchObject([{ outcome: 'killed', in_flight: 0 }])
   })
 
@@ -311,7 +327,9 @@ describe.each(COUNTS)('a kill by $limit, a limit on counts,', ({ limit, budget, 
     )
     expect(outcome).toMatchObject({ limit })
     expect(payloads('tool_result')).toMatchObject([{ ok: true, effect: 'occurred' }])
-    expect(payloads('llm_call')).toContainEqual(expect.objectContaining({ cost_usd: 0.01, metering: 'reported' }))
+    expect(payloads('llm_call')).toContainEqual(
+      expect.objectContaining({ cost_usd: 0.01, metering: 'reported' }),
+    )
     expect(payloads('session_end').at(-1)).toMatchObject({ outcome: 'killed', in_flight: 0 })
   })
 })
@@ -341,7 +359,9 @@ test('of 50 parallel tool calls under toolCalls: 5, exactly five run to their en
   )
   expect([started, finished]).toEqual([5, 5])
   expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(5)
-  const errors = settled.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown)
+  const errors = settled
+    .filter((result) => result.status === 'rejected')
+    .map(({ reason }) => reason as unknown)
   expect(errors).toHaveLength(45)
   for (const error of errors) expect(error).toBe(outcome)
   expect(outcome).toMatchObject({ limit: 'toolCalls', used: 5, max: 5, usage: { toolCalls: 5 } })
@@ -391,7 +411,10 @@ test('a tool that swallows the kill of its own session does not get its result d
   await turn()
   expect(outcome).toMatchObject({ limit: 'usd' })
   expect(delivered).toBe(outcome)
-  expect(payloads('tool_result')).toMatchObject([{ ok: false, effect: 'unknown' }, { ok: true, late: true }])
+  expect(payloads('tool_result')).toMatchObject([
+    { ok: false, effect: 'unknown' },
+    { ok: true, late: true },
+  ])
 })
 
 test('dispatch returns denials and errors of tools as values; only a kill throws', async () => {
@@ -413,29 +436,32 @@ test('dispatch returns denials and errors of tools as values; only a kill throws
 })
 
 describe('sessions nested in a killed one', () => {
-  test.each(SPEND_AND_TIME)('are stopped with the same error when $limit of the outer one is hit', async ({ budget, stroke }) => {
-    const outerBench = bench({ budget, tools })
-    const innerBench = bench({ budget: { llmCalls: 100, usd: 100, tokens: 10_000, wallMs: 60_000 }, tools })
-    const never = gate<never>()
-    let inner!: Promise<unknown>
-    let innerSignal!: AbortSignal
-    const outer = await rejection(
-      outerBench.agent.session('alice', async (s) => {
-        inner = rejection(
-          innerBench.agent.session('bob', (nested) => {
-            innerSignal = nested.signal
-            return never.promise
-          }),
-        )
-        await turn()
-        await stroke(s, outerBench.clock, outerBench.agent)
-      }),
-    )
-    expect(outer).toBeInstanceOf(BudgetExceeded)
-    expect(await inner).toBe(outer)
-    expect(innerSignal.reason).toBe(outer)
-    expect(innerBench.payloads('session_end')).toMatchObject([{ outcome: 'killed' }])
-  })
+  test.each(SPEND_AND_TIME)(
+    'are stopped with the same error when $limit of the outer one is hit',
+    async ({ budget, stroke }) => {
+      const outerBench = bench({ budget, tools })
+      const innerBench = bench({ budget: { llmCalls: 100, usd: 100, tokens: 10_000, wallMs: 60_000 }, tools })
+      const never = gate<never>()
+      let inner!: Promise<unknown>
+      let innerSignal!: AbortSignal
+      const outer = await rejection(
+        outerBench.agent.session('alice', async (s) => {
+          inner = rejection(
+            innerBench.agent.session('bob', (nested) => {
+              innerSignal = nested.signal
+              return never.promise
+            }),
+          )
+          await turn()
+          await stroke(s, outerBench.clock, outerBench.agent)
+        }),
+      )
+      expect(outer).toBeInstanceOf(BudgetExceeded)
+      expect(await inner).toBe(outer)
+      expect(innerSignal.reason).toBe(outer)
+      expect(innerBench.payloads('session_end')).toMatchObject([{ outcome: 'killed' }])
+    },
+  )
 
   test.each(ALL.filter(({ limit }) => limit !== 'depth'))(
     'are refused every call once $limit of the outer one is hit',
@@ -524,8 +550,16 @@ describe('a synchronous session', () => {
     },
     { limit: 'toolCalls', budget: { toolCalls: 0 }, stroke: (s) => s.callTool('add', { a: 1, b: 2 }) },
     { limit: 'llmCalls', budget: { llmCalls: 0 }, stroke: (s) => s.recordLlm(USAGE) },
-    { limit: 'denials', budget: { denials: 0 }, stroke: (s) => s.dispatch({ name: 'unheard-of', input: {} }) },
-    { limit: 'depth', budget: { depth: 0 }, stroke: (_s, _clock, agent) => agent.sessionSync('bob', () => 1) },
+    {
+      limit: 'denials',
+      budget: { denials: 0 },
+      stroke: (s) => s.dispatch({ name: 'unheard-of', input: {} }),
+    },
+    {
+      limit: 'depth',
+      budget: { depth: 0 },
+      stroke: (_s, _clock, agent) => agent.sessionSync('bob', () => 1),
+    },
   ]
 
   function syncRefusals(s: SyncSession<Tools>): readonly unknown[] {
@@ -540,51 +574,60 @@ describe('a synchronous session', () => {
     ]
   }
 
-  test.each(SYNC)('killed by $limit refuses every later call, and throws although the callback returned', ({ limit, budget, stroke }) => {
-    const { agent, clock, payloads } = bench({ budget, tools })
-    let session!: SyncSession<Tools>
-    let first: unknown
-    let refused: readonly unknown[] = []
-    const outcome = thrown(() =>
-      agent.sessionSync('alice', (s) => {
-        session = s
-        first = thrown(() => stroke(s, clock, agent))
-        refused = syncRefusals(s)
-        return 'all went well'
-      }),
-    )
-    expect(outcome).toBeInstanceOf(BudgetExceeded)
-    expect(outcome).toMatchObject({ limit })
-    expect(first).toBe(outcome)
-    for (const error of [...refused, ...syncRefusals(session)]) expect(error).toBe(outcome)
-    expect(payloads('tool_call')).toEqual([])
-    expect(payloads('session_end').at(-1)).toMatchObject({ outcome: 'killed' })
-  })
+  test.each(SYNC)(
+    'killed by $limit refuses every later call, and throws although the callback returned',
+    ({ limit, budget, stroke }) => {
+      const { agent, clock, payloads } = bench({ budget, tools })
+      let session!: SyncSession<Tools>
+      let first: unknown
+      let refused: readonly unknown[] = []
+      const outcome = thrown(() =>
+        agent.sessionSync('alice', (s) => {
+          session = s
+          first = thrown(() => stroke(s, clock, agent))
+          refused = syncRefusals(s)
+          return 'all went well'
+        }),
+      )
+      expect(outcome).toBeInstanceOf(BudgetExceeded)
+      expect(outcome).toMatchObject({ limit })
+      expect(first).toBe(outcome)
+      for (const error of [...refused, ...syncRefusals(session)]) expect(error).toBe(outcome)
+      expect(payloads('tool_call')).toEqual([])
+      expect(payloads('session_end').at(-1)).toMatchObject({ outcome: 'killed' })
+    },
+  )
 
-  test.each(SYNC)('killed by $limit throws that although the callback threw something else', ({ budget, stroke }) => {
-    const { agent, clock } = bench({ budget, tools })
-    const outcome = thrown(() =>
-      agent.sessionSync('alice', (s) => {
-        thrown(() => stroke(s, clock, agent))
-        throw new RangeError('of the callback')
-      }),
-    )
-    expect(outcome).toBeInstanceOf(BudgetExceeded)
-  })
+  test.each(SYNC)(
+    'killed by $limit throws that although the callback threw something else',
+    ({ budget, stroke }) => {
+      const { agent, clock } = bench({ budget, tools })
+      const outcome = thrown(() =>
+        agent.sessionSync('alice', (s) => {
+          thrown(() => stroke(s, clock, agent))
+          throw new RangeError('of the callback')
+        }),
+      )
+      expect(outcome).toBeInstanceOf(BudgetExceeded)
+    },
+  )
 
-  test.each(SYNC)('killed by $limit aborts its signal exactly when the limit is on spend or time', ({ limit, budget, stroke }) => {
-    const { agent, clock } = bench({ budget, tools })
-    const interrupts = limit === 'usd' || limit === 'tokens' || limit === 'wallMs'
-    thrown(() =>
-      agent.sessionSync('alice', (s) => {
-        const { signal } = s
-        const error = thrown(() => stroke(s, clock, agent))
-        expect(signal.aborted).toBe(interrupts)
-        if (interrupts) expect(signal.reason).toBe(error)
-      }),
-    )
-    expect.assertions(interrupts ? 2 : 1)
-  })
+  test.each(SYNC)(
+    'killed by $limit aborts its signal exactly when the limit is on spend or time',
+    ({ limit, budget, stroke }) => {
+      const { agent, clock } = bench({ budget, tools })
+      const interrupts = limit === 'usd' || limit === 'tokens' || limit === 'wallMs'
+      thrown(() =>
+        agent.sessionSync('alice', (s) => {
+          const { signal } = s
+          const error = thrown(() => stroke(s, clock, agent))
+          expect(signal.aborted).toBe(interrupts)
+          if (interrupts) expect(signal.reason).toBe(error)
+        }),
+      )
+      expect.assertions(interrupts ? 2 : 1)
+    },
+  )
 
   test('runs exactly five tool calls under toolCalls: 5', () => {
     let ran = 0

@@ -177,6 +177,32 @@ describe('when the event loop was blocked past the deadline, so that no timer co
     expect(payloads('tool_result')).toHaveLength(1)
   })
 
+  test('a call that a session killed by a count had still permitted has its result withheld', async () => {
+    const go = gate()
+    const { agent, clock, payloads } = bench({
+      budget: { wallMs: 1000, toolCalls: 1 },
+      tools: {
+        busy: defineTool({
+          inputSchema: z.object({}),
+          execute: async (): Promise<void> => {
+            await go.promise
+            clock.block(1000)
+          },
+        }),
+      },
+    })
+    const outcome = await rejection(
+      agent.session('alice', async (s) => {
+        const permitted = rejection(s.callTool('busy', {}))
+        await rejection(s.callTool('busy', {}))
+        go.open()
+        expect(await permitted).toMatchObject({ limit: 'wallMs', used: 1000 })
+      }),
+    )
+    expect(outcome).toMatchObject({ limit: 'toolCalls' })
+    expect(payloads('budget_exceeded')).toMatchObject([{ limit: 'tool_calls' }, { limit: 'wall_ms' }])
+  })
+
   test('a synchronous predicate that did it has its tool not run', async () => {
     const { agent, clock, payloads } = bench({
       budget: { wallMs: 1000 },
@@ -212,16 +238,19 @@ describe('when the event loop was blocked past the deadline, so that no timer co
     expect(payloads('llm_call')).toMatchObject([{ cost_usd: 0.25, metering: 'reported' }])
   })
 
-  test.each(['session', 'sessionSync'] as const)('%s notices at its end, although nothing was called', async (kind) => {
-    const { agent, clock, payloads } = bench({ budget: { wallMs: 1000 } })
-    const callback = (): string => {
-      clock.block(1000)
-      return 'done, too late'
-    }
-    const outcome = await rejection((async () => agent[kind]('alice', callback))())
-    expect(outcome).toMatchObject({ limit: 'wallMs', used: 1000 })
-    expect(payloads('session_end')).toMatchObject([{ outcome: 'killed' }])
-  })
+  test.each(['session', 'sessionSync'] as const)(
+    '%s notices at its end, although nothing was called',
+    async (kind) => {
+      const { agent, clock, payloads } = bench({ budget: { wallMs: 1000 } })
+      const callback = (): string => {
+        clock.block(1000)
+        return 'done, too late'
+      }
+      const outcome = await rejection((async () => agent[kind]('alice', callback))())
+      expect(outcome).toMatchObject({ limit: 'wallMs', used: 1000 })
+      expect(payloads('session_end')).toMatchObject([{ outcome: 'killed' }])
+    },
+  )
 
   test('a session nested in the late one notices', async () => {
     const outer = bench({ budget: { wallMs: 1000 } })
@@ -269,6 +298,23 @@ describe('the deadline is wallMs on the monotonic clock from the moment the sess
     expect(s.signal.reason).toMatchObject({ limit: 'wallMs', used: 1000 })
   })
 
+  test('what remains is the time to the first deadline, also of a session around it', async () => {
+    const outer = bench({ budget: { wallMs: 1000 } })
+    const inner = bench({ budget: { wallMs: 5000 } })
+    await outer.agent.session('alice', async () => {
+      outer.clock.block(400)
+      await inner.agent.session('bob', (s) => {
+        expect(s.remaining().wallMs).toBe(600)
+        inner.clock.block(4900)
+        expect(s.remaining().wallMs).toBe(100)
+      })
+      const unlimited = bench({ budget: { usd: 1 } })
+      await unlimited.agent.session('carol', (s) => {
+        expect(s.remaining()).toEqual({ usd: 1, wallMs: 600 })
+      })
+    })
+  })
+
   test('more than 2^31 ms is no more than setTimeout can take, and does not fire early', async () => {
     const real = fakeClock()
     const delays: number[] = []
@@ -303,7 +349,10 @@ describe('the deadline is wallMs on the monotonic clock from the moment the sess
 
   test('a timer that fires early does not kill early', async () => {
     const real = fakeClock()
-    const clock: Clock = { ...real, setTimer: (callback, delayMs) => real.setTimer(callback, delayMs - 0.4, false) }
+    const clock: Clock = {
+      ...real,
+      setTimer: (callback, delayMs) => real.setTimer(callback, delayMs - 0.4, false),
+    }
     const { agent } = bench({ budget: { wallMs: 1000 }, clock })
     const s = agent.open('alice')
     await real.advance(999.7)

@@ -40,11 +40,19 @@ describe('50 parallel model calls of $1 under a $1 limit', () => {
       runs[0]?.open('answer')
       const settled = await Promise.allSettled(calls)
       expect(settled[0]).toEqual({ status: 'fulfilled', value: 'answer' })
-      const refusals = settled.slice(1).map((result) => (result.status === 'rejected' ? result.reason : result))
+      const refusals = settled
+        .slice(1)
+        .map((result) => (result.status === 'rejected' ? result.reason : result))
       expect(refusals).toHaveLength(49)
       for (const refusal of refusals) {
         expect(refusal).toBeInstanceOf(BudgetReserved)
-        expect(refusal).toMatchObject({ code: 'ERR_BUDGET_RESERVED', limit: 'usd', asked: 1, left: 0, held: 1 })
+        expect(refusal).toMatchObject({
+          code: 'ERR_BUDGET_RESERVED',
+          limit: 'usd',
+          asked: 1,
+          left: 0,
+          held: 1,
+        })
       }
     })
   })
@@ -92,10 +100,18 @@ test('50 parallel model calls of 1,000 tokens under 1,000 tokens: one runs, 49 a
     run.open('answer')
     const settled = await Promise.allSettled(calls)
     expect(ran).toBe(1)
-    const refusals = settled.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown)
+    const refusals = settled
+      .filter((result) => result.status === 'rejected')
+      .map(({ reason }) => reason as unknown)
     expect(refusals).toHaveLength(49)
     for (const refusal of refusals) {
-      expect(refusal).toMatchObject({ code: 'ERR_BUDGET_RESERVED', limit: 'tokens', asked: 1000, left: 0, held: 1000 })
+      expect(refusal).toMatchObject({
+        code: 'ERR_BUDGET_RESERVED',
+        limit: 'tokens',
+        asked: 1000,
+        left: 0,
+        held: 1000,
+      })
     }
     expect(s.usage().tokens).toBe(400)
     s.reserve({ tokens: 600 }).release()
@@ -112,7 +128,12 @@ describe('what does not fit', () => {
       const refusal = thrown(() => s.reserve({ usd: 0.75 }))
       expect(refusal).toBeInstanceOf(BudgetReserved)
       expect(refusal).toMatchObject({ limit: 'usd', asked: 0.75, left: 0.25, held: 0.5 })
-      expect(thrown(() => s.reserve({ tokens: 26 }))).toMatchObject({ limit: 'tokens', asked: 26, left: 25, held: 50 })
+      expect(thrown(() => s.reserve({ tokens: 26 }))).toMatchObject({
+        limit: 'tokens',
+        asked: 26,
+        left: 25,
+        held: 50,
+      })
       expect(s.remaining()).toMatchObject({ usd: 0.25, tokens: 25 })
       held.release()
       s.reserve({ usd: 0.75, tokens: 75 }).release()
@@ -189,16 +210,19 @@ describe('what a model call may cost', () => {
     })
   })
 
-  test.each([{ usd: 1 }, { tokens: 100 }])('is more than nothing, when nobody says and nothing is left of %o', async (budget) => {
-    const { agent } = bench({ budget })
-    const outcome = await rejection(
-      agent.session('alice', (s) => {
-        s.recordLlm(usage(1, 100))
-        s.reserve({ model: 'm' })
-      }),
-    )
-    expect(outcome).toBeInstanceOf(BudgetExceeded)
-  })
+  test.each([{ usd: 1 }, { tokens: 100 }])(
+    'is more than nothing, when nobody says and nothing is left of %o',
+    async (budget) => {
+      const { agent } = bench({ budget })
+      const outcome = await rejection(
+        agent.session('alice', (s) => {
+          s.recordLlm(usage(1, 100))
+          s.reserve({ model: 'm' })
+        }),
+      )
+      expect(outcome).toBeInstanceOf(BudgetExceeded)
+    },
+  )
 
   test('counts as a model call when it is held, and no more than llmCalls run at once', async () => {
     const { agent } = bench({ budget: { llmCalls: 2, usd: 1 } })
@@ -207,7 +231,11 @@ describe('what a model call may cost', () => {
         const first = s.reserve({ model: 'm', maxUsd: 0.1 })
         const second = s.reserve({ model: 'm', maxUsd: 0.1 })
         expect(s.usage().llmCalls).toBe(2)
-        expect(thrown(() => s.reserve({ model: 'm', maxUsd: 0.1 }))).toMatchObject({ limit: 'llmCalls', used: 2, max: 2 })
+        expect(thrown(() => s.reserve({ model: 'm', maxUsd: 0.1 }))).toMatchObject({
+          limit: 'llmCalls',
+          used: 2,
+          max: 2,
+        })
         first.settle(usage(0.1))
         second.release()
         expect(s.usage()).toMatchObject({ llmCalls: 2, usd: 0.1 })
@@ -237,31 +265,36 @@ describe('what a provider reports beyond the reservation', () => {
   test.each([
     ['usd', { usd: 1 }, { model: 'm', maxUsd: 0.1 }, usage(1.5), { used: 1.5, max: 1 }],
     ['tokens', { tokens: 100 }, { model: 'm', maxTokens: 10 }, usage(0, 150), { used: 150, max: 100 }],
-  ] as const)('is charged in full, and then kills when it is beyond the limit on %s', async (limit, budget, request, reported, fields) => {
-    const { agent, payloads } = bench({ budget })
-    let session!: Session
-    let delivered: unknown
-    const outcome = await rejection(
-      agent.session('alice', async (s) => {
-        session = s
-        delivered = await rejection(
-          s.callLlm(
-            request,
-            () => 'answer',
-            () => reported,
-          ),
-        )
-      }),
-    )
-    await turn()
-    expect(outcome).toMatchObject({ code: 'ERR_BUDGET_EXCEEDED', limit, ...fields })
-    expect(delivered).toBe(outcome)
-    expect(session.usage()[limit]).toBe(fields.used)
-    expect(payloads('llm_call')).toHaveLength(1)
-    expect(payloads('llm_call')).toMatchObject([{ cost_usd: reported.costUsd, input_tokens: reported.inputTokens }])
-    const [end] = payloads('session_end')
-    expect(end).toMatchObject({ outcome: 'killed', usage: { [limit]: fields.used } })
-  })
+  ] as const)(
+    'is charged in full, and then kills when it is beyond the limit on %s',
+    async (limit, budget, request, reported, fields) => {
+      const { agent, payloads } = bench({ budget })
+      let session!: Session
+      let delivered: unknown
+      const outcome = await rejection(
+        agent.session('alice', async (s) => {
+          session = s
+          delivered = await rejection(
+            s.callLlm(
+              request,
+              () => 'answer',
+              () => reported,
+            ),
+          )
+        }),
+      )
+      await turn()
+      expect(outcome).toMatchObject({ code: 'ERR_BUDGET_EXCEEDED', limit, ...fields })
+      expect(delivered).toBe(outcome)
+      expect(session.usage()[limit]).toBe(fields.used)
+      expect(payloads('llm_call')).toHaveLength(1)
+      expect(payloads('llm_call')).toMatchObject([
+        { cost_usd: reported.costUsd, input_tokens: reported.inputTokens },
+      ])
+      const [end] = payloads('session_end')
+      expect(end).toMatchObject({ outcome: 'killed', usage: { [limit]: fields.used } })
+    },
+  )
 
   test('kills when it takes what another call holds, and that call is charged all it held', async () => {
     const { agent, payloads } = bench({ budget: { usd: 1 } })
@@ -284,7 +317,9 @@ describe('what a provider reports beyond the reservation', () => {
     expect(outcome).toMatchObject({ limit: 'usd', used: 0.6, max: 1 })
     expect(await other).toBe(outcome)
     expect(session.usage().usd).toBe(1.1)
-    expect(payloads('llm_call')).toMatchObject([{ cost_usd: 0.5, metering: 'estimated', priced_by: 'reservation' }])
+    expect(payloads('llm_call')).toMatchObject([
+      { cost_usd: 0.5, metering: 'estimated', priced_by: 'reservation' },
+    ])
   })
 
   test('kills although it was reported through recordLlm, which holds nothing before', async () => {
@@ -330,18 +365,21 @@ describe('a reservation is settled exactly once:', () => {
     expect(records().filter(({ event }) => event === 'charge' || event === 'llm_call')).toHaveLength(1)
   })
 
-  test.each(Object.entries(KINDS))('%s, by a release, which a later settle does not undo', async (_name, hold) => {
-    const { agent, records } = bench({ budget: { usd: 1, tokens: 100 } })
-    await agent.session('alice', (s) => {
-      const held = hold(s)
-      held.release()
-      held.settle()
-      held.release()
-      expect(s.usage()).toMatchObject({ usd: 0, tokens: 0 })
-      expect(s.remaining()).toMatchObject({ usd: 1, tokens: 100 })
-    })
-    expect(records().filter(({ event }) => event === 'charge' || event === 'llm_call')).toEqual([])
-  })
+  test.each(Object.entries(KINDS))(
+    '%s, by a release, which a later settle does not undo',
+    async (_name, hold) => {
+      const { agent, records } = bench({ budget: { usd: 1, tokens: 100 } })
+      await agent.session('alice', (s) => {
+        const held = hold(s)
+        held.release()
+        held.settle()
+        held.release()
+        expect(s.usage()).toMatchObject({ usd: 0, tokens: 0 })
+        expect(s.remaining()).toMatchObject({ usd: 1, tokens: 100 })
+      })
+      expect(records().filter(({ event }) => event === 'charge' || event === 'llm_call')).toEqual([])
+    },
+  )
 
   test.each(Object.entries(KINDS))('%s, in full by a kill', async (_name, hold) => {
     const { agent, clock, payloads } = bench({ budget: { usd: 1, tokens: 100, wallMs: 1000 } })
@@ -358,21 +396,24 @@ describe('a reservation is settled exactly once:', () => {
     expect(payloads('session_end')).toMatchObject([{ usage: { usd: 0.5, tokens: 50 } }])
   })
 
-  test.each(Object.entries(KINDS))('%s, in full by the end of the session when its stream was abandoned', async (_name, hold) => {
-    const { agent, records } = bench({ budget: { usd: 1, tokens: 100 } })
-    let held!: Held
-    let session!: Session
-    await agent.session('alice', (s) => {
-      session = s
-      held = hold(s)
-    })
-    expect(session.usage()).toMatchObject({ usd: 0.5, tokens: 50 })
-    held.settle()
-    held.release()
-    expect(session.usage()).toMatchObject({ usd: 0.5, tokens: 50 })
-    const events = records().map(({ event }) => event)
-    expect(events.slice(-2)).toEqual([expect.stringMatching(/^(charge|llm_call)$/), 'session_end'])
-  })
+  test.each(Object.entries(KINDS))(
+    '%s, in full by the end of the session when its stream was abandoned',
+    async (_name, hold) => {
+      const { agent, records } = bench({ budget: { usd: 1, tokens: 100 } })
+      let held!: Held
+      let session!: Session
+      await agent.session('alice', (s) => {
+        session = s
+        held = hold(s)
+      })
+      expect(session.usage()).toMatchObject({ usd: 0.5, tokens: 50 })
+      held.settle()
+      held.release()
+      expect(session.usage()).toMatchObject({ usd: 0.5, tokens: 50 })
+      const events = records().map(({ event }) => event)
+      expect(events.slice(-2)).toEqual([expect.stringMatching(/^(charge|llm_call)$/), 'session_end'])
+    },
+  )
 
   test.each(Object.entries(KINDS))('%s, in full when the caller cancels', async (_name, hold) => {
     const { agent, payloads } = bench({ budget: { usd: 1, tokens: 100 } })
@@ -385,19 +426,22 @@ describe('a reservation is settled exactly once:', () => {
     expect(payloads('session_end')).toMatchObject([{ outcome: 'cancelled', usage: { usd: 0.5, tokens: 50 } }])
   })
 
-  test.each(Object.entries(KINDS))('%s, by its owner after a kill by a count, which lets it finish', async (_name, hold) => {
-    const { agent } = bench({ budget: { usd: 1, tokens: 100, denials: 0 } })
-    let session!: Session
-    await rejection(
-      agent.session('alice', async (s) => {
-        session = s
-        const held = hold(s)
-        await rejection(s.dispatch({ name: 'unheard-of', input: {} }))
-        held.settle()
-      }),
-    )
-    expect(session.usage()).toMatchObject({ usd: 0.2, tokens: 20 })
-  })
+  test.each(Object.entries(KINDS))(
+    '%s, by its owner after a kill by a count, which lets it finish',
+    async (_name, hold) => {
+      const { agent } = bench({ budget: { usd: 1, tokens: 100, denials: 0 } })
+      let session!: Session
+      await rejection(
+        agent.session('alice', async (s) => {
+          session = s
+          const held = hold(s)
+          await rejection(s.dispatch({ name: 'unheard-of', input: {} }))
+          held.settle()
+        }),
+      )
+      expect(session.usage()).toMatchObject({ usd: 0.2, tokens: 20 })
+    },
+  )
 
   test.each([
     ['null', null],
@@ -422,25 +466,34 @@ describe('a model call that fails', () => {
   const request = { model: 'm', maxUsd: 0.5, maxTokens: 50 } as const
   const refused = new RangeError('of the provider')
 
-  test.each(['throws', 'rejects'])('and %s is charged all it held, because nobody can say what it spent', async (how) => {
-    const { agent, payloads } = bench({ budget: { usd: 1, tokens: 100 } })
-    await agent.session('alice', async (s) => {
-      const call = s.callLlm(
-        request,
-        () => {
-          if (how === 'throws') throw refused
-          return Promise.reject(refused)
+  test.each(['throws', 'rejects'])(
+    'and %s is charged all it held, because nobody can say what it spent',
+    async (how) => {
+      const { agent, payloads } = bench({ budget: { usd: 1, tokens: 100 } })
+      await agent.session('alice', async (s) => {
+        const call = s.callLlm(
+          request,
+          () => {
+            if (how === 'throws') throw refused
+            return Promise.reject(refused)
+          },
+          () => expect.fail('there is no reply'),
+        )
+        expect(await rejection(call)).toBe(refused)
+        expect(s.usage()).toMatchObject({ usd: 0.5, tokens: 50, llmCalls: 1 })
+        expect(s.remaining()).toMatchObject({ usd: 0.5, tokens: 50 })
+      })
+      expect(payloads('llm_call')).toMatchObject([
+        {
+          cost_usd: 0.5,
+          tokens: 50,
+          metering: 'estimated',
+          priced_by: 'reservation',
+          error: { name: 'RangeError' },
         },
-        () => expect.fail('there is no reply'),
-      )
-      expect(await rejection(call)).toBe(refused)
-      expect(s.usage()).toMatchObject({ usd: 0.5, tokens: 50, llmCalls: 1 })
-      expect(s.remaining()).toMatchObject({ usd: 0.5, tokens: 50 })
-    })
-    expect(payloads('llm_call')).toMatchObject([
-      { cost_usd: 0.5, tokens: 50, metering: 'estimated', priced_by: 'reservation', error: { name: 'RangeError' } },
-    ])
-  })
+      ])
+    },
+  )
 
   test('is charged what usageOfError says, when it says', async () => {
     const { agent, payloads } = bench({ budget: { usd: 1, tokens: 100 } })
@@ -617,7 +670,9 @@ describe('of nested sessions', () => {
       agent.session('alice', async () => {
         await Promise.allSettled(
           Array.from({ length: 4 }, () =>
-            agent.session('bob', (s) => Promise.allSettled([s.callTool('count', {}), s.callTool('count', {})])),
+            agent.session('bob', (s) =>
+              Promise.allSettled([s.callTool('count', {}), s.callTool('count', {})]),
+            ),
           ),
         )
       }),

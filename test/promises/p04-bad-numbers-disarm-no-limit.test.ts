@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { Agent, AuditSink, type Budget, BudgetExceeded, type LlmUsage, type PriceTable, type Session, UnpricedModel, UsageInvalid } from 'writ'
+import {
+  Agent,
+  AuditSink,
+  type Budget,
+  BudgetExceeded,
+  type LlmUsage,
+  type PriceTable,
+  type Session,
+  UnpricedModel,
+  UsageInvalid,
+} from 'writ'
 import { bench, rejection, thrown } from '../support/agents.js'
 
 const USAGE = { model: 'm', inputTokens: 10, outputTokens: 10, costUsd: 0.25 } as const
@@ -26,7 +36,13 @@ const NEVER: readonly (readonly [string, unknown])[] = [
 ]
 const NO_COUNT = [...NEVER, ['1.5', 1.5], ['a fraction of nothing', Number.MIN_VALUE]] as const
 
-const COUNTS = ['inputTokens', 'outputTokens', 'cachedInputTokens', 'cacheWriteTokens', 'reasoningTokens'] as const
+const COUNTS = [
+  'inputTokens',
+  'outputTokens',
+  'cachedInputTokens',
+  'cacheWriteTokens',
+  'reasoningTokens',
+] as const
 const BAD_USAGE = [
   ...COUNTS.flatMap((field) => NO_COUNT.map(([what, value]) => ({ field, what, value }))),
   ...(['costUsd', 'latencyMs'] as const).flatMap((field) =>
@@ -54,30 +70,43 @@ function expectLimitsToHold(s: Session, spent: { readonly usd: number; readonly 
   last.settle({ usd: 1 - spent.usd, tokens: 100 - spent.tokens })
   expect(s.usage()).toMatchObject({ usd: 1, tokens: 100 })
   expect(s.state).toBe('open')
-  const error = thrown(() => s.recordLlm({ ...USAGE, inputTokens: 0, outputTokens: 0, costUsd: 0.000_000_001 }))
+  const error = thrown(() =>
+    s.recordLlm({ ...USAGE, inputTokens: 0, outputTokens: 0, costUsd: 0.000_000_001 }),
+  )
   expect(error).toBeInstanceOf(BudgetExceeded)
 }
 
 const BUDGET: Budget = { usd: 1, tokens: 100 }
 
 describe('recordLlm', () => {
-  test.each(BAD_USAGE)('refuses $field: $what by name, and the limits still hold afterwards', async ({ field, value }) => {
-    const { agent, payloads } = bench({ budget: BUDGET })
-    const outcome = await rejection(
-      agent.session('alice', (s) => {
-        for (let again = 0; again < 3; again++) {
-          expectInvalid(thrown(() => s.recordLlm(reporting(field, value))), field, value)
-        }
-        expect(s.usage().llmCalls).toBe(3)
-        expectLimitsToHold(s, { usd: 0, tokens: 0 })
-      }),
-    )
-    expect(outcome).toMatchObject({ limit: 'usd' })
-    // That something was reported is on record, and that nobody could charge it.
-    expect(payloads('llm_call').slice(0, 3)).toMatchObject(
-      Array.from({ length: 3 }, () => ({ metering: 'refused', cost_usd: null, error: { code: 'ERR_USAGE_INVALID' } })),
-    )
-  })
+  test.each(BAD_USAGE)(
+    'refuses $field: $what by name, and the limits still hold afterwards',
+    async ({ field, value }) => {
+      const { agent, payloads } = bench({ budget: BUDGET })
+      const outcome = await rejection(
+        agent.session('alice', (s) => {
+          for (let again = 0; again < 3; again++) {
+            expectInvalid(
+              thrown(() => s.recordLlm(reporting(field, value))),
+              field,
+              value,
+            )
+          }
+          expect(s.usage().llmCalls).toBe(3)
+          expectLimitsToHold(s, { usd: 0, tokens: 0 })
+        }),
+      )
+      expect(outcome).toMatchObject({ limit: 'usd' })
+      // That something was reported is on record, and that nobody could charge it.
+      expect(payloads('llm_call').slice(0, 3)).toMatchObject(
+        Array.from({ length: 3 }, () => ({
+          metering: 'refused',
+          cost_usd: null,
+          error: { code: 'ERR_USAGE_INVALID' },
+        })),
+      )
+    },
+  )
 
   test('refuses a report of nothing but bad numbers without a limit on money or tokens too', async () => {
     const { agent } = bench({ budget: { llmCalls: 2 } })
@@ -163,7 +192,10 @@ describe('recordLlm', () => {
     const outcome = await rejection(
       agent.session('alice', (s) => {
         const most = { ...USAGE, inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: 0 }
-        expectInvalid(thrown(() => s.recordLlm({ ...most, outputTokens: 1 })), 'outputTokens')
+        expectInvalid(
+          thrown(() => s.recordLlm({ ...most, outputTokens: 1 })),
+          'outputTokens',
+        )
         s.recordLlm(most)
         expect(s.state).toBe('open')
         s.recordLlm({ ...USAGE, inputTokens: 1, outputTokens: 0 })
@@ -174,27 +206,30 @@ describe('recordLlm', () => {
 })
 
 describe('callLlm charges all it held when what is read from the reply', () => {
-  test.each(BAD_USAGE)('says $field: $what, and the limits still hold afterwards', async ({ field, value }) => {
-    const { agent, payloads } = bench({ budget: BUDGET })
-    await rejection(
-      agent.session('alice', async (s) => {
-        const call = s.callLlm(
-          { model: 'm', maxUsd: 0.5, maxTokens: 50 },
-          () => 'answer',
-          () => reporting(field, value),
-        )
-        expectInvalid(await rejection(call), field, value)
-        expectLimitsToHold(s, { usd: 0.5, tokens: 50 })
-      }),
-    )
-    expect(payloads('llm_call')[0]).toMatchObject({
-      cost_usd: 0.5,
-      tokens: 50,
-      metering: 'estimated',
-      priced_by: 'reservation',
-      error: { code: 'ERR_USAGE_INVALID' },
-    })
-  })
+  test.each(BAD_USAGE)(
+    'says $field: $what, and the limits still hold afterwards',
+    async ({ field, value }) => {
+      const { agent, payloads } = bench({ budget: BUDGET })
+      await rejection(
+        agent.session('alice', async (s) => {
+          const call = s.callLlm(
+            { model: 'm', maxUsd: 0.5, maxTokens: 50 },
+            () => 'answer',
+            () => reporting(field, value),
+          )
+          expectInvalid(await rejection(call), field, value)
+          expectLimitsToHold(s, { usd: 0.5, tokens: 50 })
+        }),
+      )
+      expect(payloads('llm_call')[0]).toMatchObject({
+        cost_usd: 0.5,
+        tokens: 50,
+        metering: 'estimated',
+        priced_by: 'reservation',
+        error: { code: 'ERR_USAGE_INVALID' },
+      })
+    },
+  )
 
   test.each([
     ['is nothing', undefined],
@@ -227,7 +262,11 @@ describe('a reservation', () => {
     const { agent } = bench({ budget: BUDGET })
     await rejection(
       agent.session('alice', (s) => {
-        expectInvalid(thrown(() => s.reserve({ [member]: value })), member, value)
+        expectInvalid(
+          thrown(() => s.reserve({ [member]: value })),
+          member,
+          value,
+        )
         expectLimitsToHold(s, { usd: 0, tokens: 0 })
       }),
     )
@@ -238,7 +277,11 @@ describe('a reservation', () => {
     await rejection(
       agent.session('alice', (s) => {
         const held = s.reserve({ usd: 0.5, tokens: 50 })
-        expectInvalid(thrown(() => held.settle({ [member]: value })), member, value)
+        expectInvalid(
+          thrown(() => held.settle({ [member]: value })),
+          member,
+          value,
+        )
         expectLimitsToHold(s, { usd: 0.5, tokens: 50 })
       }),
     )
@@ -250,34 +293,48 @@ describe('a reservation', () => {
     ...NO_COUNT.map(([what, value]) => ({ member: 'maxTokens', what, value })),
   ]
 
-  test.each(LLM_REQUESTS)('of a model call with $member: $what is refused, and the model is not called', async ({ member, value }) => {
-    const { agent } = bench({ budget: BUDGET })
-    await rejection(
-      agent.session('alice', async (s) => {
-        const request = { model: 'm', [member]: value }
-        expectInvalid(thrown(() => s.reserve(request)), member, value)
-        const call = s.callLlm(
-          request,
-          () => expect.fail('it was called'),
-          () => USAGE,
-        )
-        expectInvalid(await rejection(call), member, value)
-        expect(s.usage().llmCalls).toBe(0)
-        expectLimitsToHold(s, { usd: 0, tokens: 0 })
-      }),
-    )
-  })
+  test.each(LLM_REQUESTS)(
+    'of a model call with $member: $what is refused, and the model is not called',
+    async ({ member, value }) => {
+      const { agent } = bench({ budget: BUDGET })
+      await rejection(
+        agent.session('alice', async (s) => {
+          const request = { model: 'm', [member]: value }
+          expectInvalid(
+            thrown(() => s.reserve(request)),
+            member,
+            value,
+          )
+          const call = s.callLlm(
+            request,
+            () => expect.fail('it was called'),
+            () => USAGE,
+          )
+          expectInvalid(await rejection(call), member, value)
+          expect(s.usage().llmCalls).toBe(0)
+          expectLimitsToHold(s, { usd: 0, tokens: 0 })
+        }),
+      )
+    },
+  )
 
-  test.each(BAD_USAGE)('of a model call that is settled with $field: $what is charged in full', async ({ field, value }) => {
-    const { agent } = bench({ budget: BUDGET })
-    await rejection(
-      agent.session('alice', (s) => {
-        const held = s.reserve({ model: 'm', maxUsd: 0.5, maxTokens: 50 })
-        expectInvalid(thrown(() => held.settle(reporting(field, value))), field, value)
-        expectLimitsToHold(s, { usd: 0.5, tokens: 50 })
-      }),
-    )
-  })
+  test.each(BAD_USAGE)(
+    'of a model call that is settled with $field: $what is charged in full',
+    async ({ field, value }) => {
+      const { agent } = bench({ budget: BUDGET })
+      await rejection(
+        agent.session('alice', (s) => {
+          const held = s.reserve({ model: 'm', maxUsd: 0.5, maxTokens: 50 })
+          expectInvalid(
+            thrown(() => held.settle(reporting(field, value))),
+            field,
+            value,
+          )
+          expectLimitsToHold(s, { usd: 0.5, tokens: 50 })
+        }),
+      )
+    },
+  )
 
   test('with unknown members is refused', async () => {
     const { agent } = bench({ budget: BUDGET })
@@ -308,7 +365,9 @@ describe('a budget', () => {
     const options = { budget: { [limit]: value } }
     const error = await rejection(agent.session('alice', () => expect.fail('it was opened'), options))
     expect(error).toBeInstanceOf(typeof value === 'number' ? RangeError : TypeError)
-    expect(thrown(() => agent.open('alice', options))).toBeInstanceOf(typeof value === 'number' ? RangeError : TypeError)
+    expect(thrown(() => agent.open('alice', options))).toBeInstanceOf(
+      typeof value === 'number' ? RangeError : TypeError,
+    )
     expect(payloads('session_start')).toEqual([])
   })
 
@@ -335,7 +394,12 @@ describe('a budget', () => {
 
 describe('prices', () => {
   const price = { inputUsdPerMTok: 1, outputUsdPerMTok: 1 }
-  const MEMBERS = ['inputUsdPerMTok', 'outputUsdPerMTok', 'cachedInputUsdPerMTok', 'cacheWriteUsdPerMTok'] as const
+  const MEMBERS = [
+    'inputUsdPerMTok',
+    'outputUsdPerMTok',
+    'cachedInputUsdPerMTok',
+    'cacheWriteUsdPerMTok',
+  ] as const
   const BAD = MEMBERS.flatMap((member) => NEVER.map(([what, value]) => ({ member, what, value })))
 
   test.each(BAD)('with $member: $what make no agent', ({ member, value }) => {
@@ -345,15 +409,18 @@ describe('prices', () => {
     expect(error).toMatchObject({ message: expect.stringContaining(`prices.m.${member}`) })
   })
 
-  test.each(BAD)('of a source that answers $member: $what are no prices: refused, not free', async ({ member, value }) => {
-    const prices = { name: 'broken', price: () => ({ ...price, [member]: value }) as typeof price }
-    const { agent } = bench({ budget: BUDGET, prices })
-    await agent.session('alice', (s) => {
-      const error = thrown(() => s.recordLlm({ model: 'm', inputTokens: 1, outputTokens: 1 }))
-      expect(error).toBeInstanceOf(UnpricedModel)
-      expect(s.usage().usd).toBe(0)
-    })
-  })
+  test.each(BAD)(
+    'of a source that answers $member: $what are no prices: refused, not free',
+    async ({ member, value }) => {
+      const prices = { name: 'broken', price: () => ({ ...price, [member]: value }) as typeof price }
+      const { agent } = bench({ budget: BUDGET, prices })
+      await agent.session('alice', (s) => {
+        const error = thrown(() => s.recordLlm({ model: 'm', inputTokens: 1, outputTokens: 1 }))
+        expect(error).toBeInstanceOf(UnpricedModel)
+        expect(s.usage().usd).toBe(0)
+      })
+    },
+  )
 
   test('of a model that has none are asked for, not taken as zero', async () => {
     const { agent } = bench({ budget: { usd: 1 }, prices: { m: price } })

@@ -18,7 +18,9 @@ function lastLine(): { readonly audit: AuditSink; readonly record: () => AuditRe
   return { audit, record: () => (typeof last === 'function' ? last() : last) }
 }
 
-test('a million charges of $0.000001 are exactly $1, and the next one is one too many', { timeout: 120_000 }, async () => {
+test('a million charges of $0.000001 are exactly $1, and the next one is one too many', {
+  timeout: 120_000,
+}, async () => {
   const { audit, record } = lastLine()
   const { agent } = bench({ budget: { usd: 1 }, audit })
   const outcome = await rejection(
@@ -40,26 +42,29 @@ test('a million charges of $0.000001 are exactly $1, and the next one is one too
 
 test('charges of any amount with up to nine decimals add up to the very nano-USD, in every session above', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.nat({ max: 10 * NANO }), { minLength: 1, maxLength: 60 }), async (amounts) => {
-      const total = amounts.reduce((sum, amount) => sum + amount, 0)
-      const { agent, payloads } = bench({ budget: { usd: total / NANO, llmCalls: 1000 } })
-      await agent.session('alice', (outer) =>
-        agent.session('bob', (s) => {
-          amounts.forEach((amount, index) => {
-            if (index % 3 === 0) s.recordLlm(cost(amount / NANO))
-            else if (index % 3 === 1) s.reserve({ usd: amount / NANO }).settle({ usd: amount / NANO })
-            else s.reserve({ model: 'm', maxUsd: amount / NANO }).settle(cost(amount / NANO))
-          })
-          expect([s.usage().usd, outer.usage().usd]).toEqual([total / NANO, total / NANO])
-          expect(s.remaining().usd).toBe(0)
-          expect(s.state).toBe('open')
-        }),
-      )
-      expect(payloads('session_end').map((end) => (end['usage'] as { usd: number }).usd)).toEqual([
-        total / NANO,
-        total / NANO,
-      ])
-    }),
+    fc.asyncProperty(
+      fc.array(fc.nat({ max: 10 * NANO }), { minLength: 1, maxLength: 60 }),
+      async (amounts) => {
+        const total = amounts.reduce((sum, amount) => sum + amount, 0)
+        const { agent, payloads } = bench({ budget: { usd: total / NANO, llmCalls: 1000 } })
+        await agent.session('alice', (outer) =>
+          agent.session('bob', (s) => {
+            amounts.forEach((amount, index) => {
+              if (index % 3 === 0) s.recordLlm(cost(amount / NANO))
+              else if (index % 3 === 1) s.reserve({ usd: amount / NANO }).settle({ usd: amount / NANO })
+              else s.reserve({ model: 'm', maxUsd: amount / NANO }).settle(cost(amount / NANO))
+            })
+            expect([s.usage().usd, outer.usage().usd]).toEqual([total / NANO, total / NANO])
+            expect(s.remaining().usd).toBe(0)
+            expect(s.state).toBe('open')
+          }),
+        )
+        expect(payloads('session_end').map((end) => (end['usage'] as { usd: number }).usd)).toEqual([
+          total / NANO,
+          total / NANO,
+        ])
+      },
+    ),
     { numRuns: 50 },
   )
 })
@@ -133,9 +138,9 @@ describe('the log prints US dollars as a decimal with at most nine places', () =
             })
             .catch(() => undefined)
           const printed = lines().flatMap((line) =>
-            [...line.matchAll(/"(?:usd|cost_usd)":([^,}]*)|"limit":"usd","used":([^,]*),"max":([^,}]*)/g)].flatMap(
-              (match) => match.slice(1).filter((text) => text !== undefined),
-            ),
+            [
+              ...line.matchAll(/"(?:usd|cost_usd)":([^,}]*)|"limit":"usd","used":([^,]*),"max":([^,}]*)/g),
+            ].flatMap((match) => match.slice(1).filter((text) => text !== undefined)),
           )
           // In session_start, in every budget, in every call and in session_end.
           expect(printed.length).toBeGreaterThanOrEqual(7)

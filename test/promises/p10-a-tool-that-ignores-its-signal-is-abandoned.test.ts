@@ -74,12 +74,17 @@ describe('at the deadline of the session, a tool that ignores its signal', () =>
         .map(({ event }) => event)
         .slice(-2),
     ).toEqual(['tool_result', 'session_end'])
-    expect(payloads('session_end')).toMatchObject([{ outcome: 'killed', in_flight: 1, usage: { tool_calls: 1 } }])
+    expect(payloads('session_end')).toMatchObject([
+      { outcome: 'killed', in_flight: 1, usage: { tool_calls: 1 } },
+    ])
   })
 
   test('has its late result recorded as late, after the end, and dropped', async () => {
     const { tool, run } = stubborn()
-    const { agent, clock, records, payloads } = bench({ budget: { wallMs: 1000, toolCalls: 5 }, tools: { tool } })
+    const { agent, clock, records, payloads } = bench({
+      budget: { wallMs: 1000, toolCalls: 5 },
+      tools: { tool },
+    })
     let session!: Session
     let settled = 0
     const outcome = rejection(
@@ -217,7 +222,7 @@ describe('at the deadline of the session, a tool that ignores its signal', () =>
     let nested!: Session
     const delegate = defineTool({
       inputSchema: nothing,
-      execute: () =>
+      execute: (): Promise<never> =>
         agent.session('bob', (s) => {
           nested = s
           return never
@@ -277,7 +282,12 @@ describe("at a tool's own timeoutMs, a tool that ignores its signal", () => {
       expect(s.usage().toolCalls).toBe(1)
     })
     expect(payloads('tool_result')).toMatchObject([
-      { ok: false, elapsed_ms: 200, error: { name: 'ToolTimeout', code: 'ERR_TOOL_TIMEOUT' }, effect: 'unknown' },
+      {
+        ok: false,
+        elapsed_ms: 200,
+        error: { name: 'ToolTimeout', code: 'ERR_TOOL_TIMEOUT' },
+        effect: 'unknown',
+      },
       { ok: true, elapsed_ms: 200, effect: 'occurred', late: true },
     ])
     expect(payloads('session_end')).toMatchObject([{ outcome: 'completed', in_flight: 0 }])
@@ -307,7 +317,10 @@ describe("at a tool's own timeoutMs, a tool that ignores its signal", () => {
       const call = s.dispatch({ name: 'tool', input: {} })
       await turn()
       await clock.advance(200)
-      expect(await call).toMatchObject({ ok: false, denial: { code: 'ERR_TOOL_TIMEOUT', reason: 'tool_timeout' } })
+      expect(await call).toMatchObject({
+        ok: false,
+        denial: { code: 'ERR_TOOL_TIMEOUT', reason: 'tool_timeout' },
+      })
     })
   })
 
@@ -379,7 +392,9 @@ describe("at a tool's own timeoutMs, a tool that ignores its signal", () => {
   test('that blocked the event loop past it has finished, but its result is withheld', async () => {
     const { agent, clock, payloads } = bench({
       budget: { toolCalls: 5 },
-      tools: { busy: defineTool({ inputSchema: nothing, timeoutMs: 200, execute: () => clock.block(201) }) },
+      tools: {
+        busy: defineTool({ inputSchema: nothing, timeoutMs: 200, execute: (): void => clock.block(201) }),
+      },
     })
     await agent.session('alice', async (s) => {
       expect(await rejection(s.callTool('busy', {}))).toBeInstanceOf(ToolTimeout)
@@ -593,7 +608,10 @@ describe('nothing is settled twice', () => {
     })
     const { agent, payloads } = bench({ budget: { usd: 1 }, tools: { greedy } })
     await rejection(agent.session('alice', (s) => s.callTool('greedy', {})))
-    expect(payloads('tool_result')).toMatchObject([{ ok: false, effect: 'unknown' }, { ok: true, late: true }])
+    expect(payloads('tool_result')).toMatchObject([
+      { ok: false, effect: 'unknown' },
+      { ok: true, late: true },
+    ])
   })
 
   test('when a tool breaks its own session and throws', async () => {
@@ -605,33 +623,42 @@ describe('nothing is settled twice', () => {
     })
     const { agent, payloads } = bench({ budget: { usd: 1 }, tools: { greedy } })
     await rejection(agent.session('alice', (s) => s.callTool('greedy', {})))
-    expect(payloads('tool_result')).toMatchObject([{ ok: false, effect: 'unknown' }, { ok: false, late: true }])
+    expect(payloads('tool_result')).toMatchObject([
+      { ok: false, effect: 'unknown' },
+      { ok: false, late: true },
+    ])
   })
 
-  test.each(['synchronous', 'asynchronous'])('when the session is broken while a result is checked, by a %s schema', async (kind) => {
-    let session!: Session
-    const breaking = {
-      '~standard': {
-        version: 1 as const,
-        vendor: 'test',
-        validate: (value: unknown) => {
-          thrown(() => session.reserve({ usd: 5 }))
-          return kind === 'synchronous' ? { value } : Promise.resolve({ value })
+  test.each(['synchronous', 'asynchronous'])(
+    'when the session is broken while a result is checked, by a %s schema',
+    async (kind) => {
+      let session!: Session
+      const breaking = {
+        '~standard': {
+          version: 1 as const,
+          vendor: 'test',
+          validate: (value: unknown) => {
+            thrown(() => session.reserve({ usd: 5 }))
+            return kind === 'synchronous' ? { value } : Promise.resolve({ value })
+          },
         },
-      },
-    }
-    const checked = defineTool({ inputSchema: nothing, outputSchema: breaking, execute: () => 'result' })
-    const { agent, payloads } = bench({ budget: { usd: 1 }, tools: { checked } })
-    let call!: Promise<unknown>
-    const outcome = await rejection(
-      agent.session('alice', (s) => {
-        session = s as Session
-        call = rejection(s.callTool('checked', {}))
-        return call
-      }),
-    )
-    expect(await call).toBe(outcome)
-    await turn()
-    expect(payloads('tool_result')).toMatchObject([{ ok: false, effect: 'unknown' }, { ok: true, late: true }])
-  })
+      }
+      const checked = defineTool({ inputSchema: nothing, outputSchema: breaking, execute: () => 'result' })
+      const { agent, payloads } = bench({ budget: { usd: 1 }, tools: { checked } })
+      let call!: Promise<unknown>
+      const outcome = await rejection(
+        agent.session('alice', (s) => {
+          session = s as Session
+          call = rejection(s.callTool('checked', {}))
+          return call
+        }),
+      )
+      expect(await call).toBe(outcome)
+      await turn()
+      expect(payloads('tool_result')).toMatchObject([
+        { ok: false, effect: 'unknown' },
+        { ok: true, late: true },
+      ])
+    },
+  )
 })

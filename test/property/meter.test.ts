@@ -70,7 +70,9 @@ class Tree {
   }
 
   held(node: Node): Amount {
-    return sum(this.below(node).flatMap(({ holds }) => [...holds].map(({ usd, tokens }): Amount => [usd, tokens])))
+    return sum(
+      this.below(node).flatMap(({ holds }) => [...holds].map(({ usd, tokens }): Amount => [usd, tokens])),
+    )
   }
 
   counted(node: Node, name: CountName): number {
@@ -169,9 +171,12 @@ function run(tree: Tree, step: Step): void {
     }
     default: {
       if (tree.open.length === 0) return
-      const [{ node, hold: held }] = tree.open.splice(step.which % tree.open.length, 1) as [Tree['open'][number]]
+      const [{ node, hold: held }] = tree.open.splice(step.which % tree.open.length, 1) as [
+        Tree['open'][number],
+      ]
       if (step.kind === 'release') charge(tree, node, held, [0, 0])
-      else if (step.kind === 'settle within') charge(tree, node, held, [held.usd, Math.floor(held.tokens / 2)])
+      else if (step.kind === 'settle within')
+        charge(tree, node, held, [held.usd, Math.floor(held.tokens / 2)])
       else charge(tree, node, held, step.amount)
     }
   }
@@ -252,15 +257,21 @@ test('exactly what is left can be held, and one more cannot', () => {
 test('what could not be held has changed nothing', () => {
   let refusals = 0
   fc.assert(
-    fc.property(tree, fc.array(step, { maxLength: 20 }), fc.nat(), amount, (shape, steps, on, [usd, tokens]) => {
-      const grown = grow(shape)
-      for (const each of steps) run(grown, each)
-      const before = grown.nodes.map(({ meter }) => ({ ...meter }))
-      const taken = grown.at(on).meter.hold(usd, tokens)
-      if (!('meter' in taken || 'asked' in taken)) return
-      refusals += 1
-      expect(grown.nodes.map(({ meter }) => ({ ...meter }))).toEqual(before)
-    }),
+    fc.property(
+      tree,
+      fc.array(step, { maxLength: 20 }),
+      fc.nat(),
+      amount,
+      (shape, steps, on, [usd, tokens]) => {
+        const grown = grow(shape)
+        for (const each of steps) run(grown, each)
+        const before = grown.nodes.map(({ meter }) => ({ ...meter }))
+        const taken = grown.at(on).meter.hold(usd, tokens)
+        if (!('meter' in taken || 'asked' in taken)) return
+        refusals += 1
+        expect(grown.nodes.map(({ meter }) => ({ ...meter }))).toEqual(before)
+      },
+    ),
     { numRuns: 500 },
   )
   expect(refusals).toBeGreaterThan(0)
@@ -285,7 +296,9 @@ describe('nesting', () => {
             return
           }
           chain.push(new Meter({ ...UNLIMITED, depth }, parent))
-          expect(chain.map((meter) => meter.depth)).toEqual(chain.map((_meter, index) => chain.length - 1 - index))
+          expect(chain.map((meter) => meter.depth)).toEqual(
+            chain.map((_meter, index) => chain.length - 1 - index),
+          )
         }
       }),
     )

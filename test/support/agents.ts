@@ -1,4 +1,12 @@
-import { Agent, type AgentOptions, type AuditRecord, AuditSink, type Budget, type EventName, type ToolSet } from 'writ'
+import {
+  Agent,
+  type AgentOptions,
+  type AuditRecord,
+  AuditSink,
+  type Budget,
+  type EventName,
+  type ToolSet,
+} from 'writ'
 import { type FakeClock, fakeClock } from 'writ/testing'
 
 /** An agent on a clock that stands still, and its log. */
@@ -22,7 +30,8 @@ export function bench<const Tools extends ToolSet = Record<never, never>>(
     clock,
     lines: () => sink.lines,
     records: () => sink.records,
-    payloads: (event) => sink.records.filter((record) => record.event === event).map(({ payload }) => payload),
+    payloads: (event) =>
+      sink.records.filter((record) => record.event === event).map(({ payload }) => payload),
   }
 }
 

@@ -90,5 +90,11 @@ export function agentOn(
   act: Tool = toolThat(() => 'done'),
   options: Partial<AgentOptions> = {},
 ): Agent<{ act: Tool }> {
-  return new Agent({ identity: 'test-bot/v1', budget: { toolCalls: 1000 }, audit, ...options, tools: { act } })
+  return new Agent({
+    identity: 'test-bot/v1',
+    budget: { toolCalls: 1000 },
+    audit,
+    ...options,
+    tools: { act },
+  })
 }

@@ -37,7 +37,11 @@ export interface RunOptions {
   readonly cwd?: string
 }
 
-export function start(file: string, args: readonly string[], options: RunOptions = {}): ChildProcessWithoutNullStreams {
+export function start(
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): ChildProcessWithoutNullStreams {
   return spawn(process.execPath, [file, ...args], {
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -45,7 +49,11 @@ export function start(file: string, args: readonly string[], options: RunOptions
 }
 
 /** Runs a file to its end. */
-export async function runNode(file: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+export async function runNode(
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Finished> {
   const child = start(file, args, options)
   child.stdin.on('error', () => undefined)
   child.stdin.end(options.input)

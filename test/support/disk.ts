@@ -162,12 +162,3 @@ export class Disk {
     return isDue ? ioError(code, name) : undefined
   }
 }
-
-/** Something to wait for, and the means to let it happen. */
-export function makeGate(): { readonly opened: Promise<void>; readonly open: () => void } {
-  let open: () => void = () => undefined
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  return { opened, open }
-}

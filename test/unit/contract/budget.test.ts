@@ -85,10 +85,13 @@ describe('parseBudget', () => {
     expect(() => parseBudget('budget', { [name]: 1.5 })).toThrow(RangeError)
   })
 
-  test.each([0.000_000_000_1, 1.000_000_000_1, 5.123_456_789_1, 1e-300])('refuses %d US dollars: more than nine places', (usd) => {
-    expect(() => parseBudget('budget', { usd })).toThrow(RangeError)
-    expect(() => parseBudget('budget', { usd })).toThrow('budget.usd: expected at most nine decimal places')
-  })
+  test.each([0.000_000_000_1, 1.000_000_000_1, 5.123_456_789_1, 1e-300])(
+    'refuses %d US dollars: more than nine places',
+    (usd) => {
+      expect(() => parseBudget('budget', { usd })).toThrow(RangeError)
+      expect(() => parseBudget('budget', { usd })).toThrow('budget.usd: expected at most nine decimal places')
+    },
+  )
 
   test('refuses more US dollars than it can count', () => {
     expect(() => parseBudget('budget', { usd: 9_007_200 })).toThrow(RangeError)
@@ -142,7 +145,9 @@ describe('narrowLimits', () => {
     const one = parseBudget('budget', { [name]: 1 })
     const more = parseBudget('budget', { [name]: name === 'usd' ? 1.000_000_001 : 2 })
     expect(() => narrowLimits('budget', one, more)).toThrow(RangeError)
-    expect(() => narrowLimits('budget', one, more)).toThrow(`budget.${name}: ${display(name, more[name])} is above the agent's 1`)
+    expect(() => narrowLimits('budget', one, more)).toThrow(
+      `budget.${name}: ${display(name, more[name])} is above the agent's 1`,
+    )
   })
 })
 

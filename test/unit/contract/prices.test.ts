@@ -19,7 +19,9 @@ describe('a table of prices', () => {
   })
 
   test('has prices of their own for tokens from a cache, and a price may be nothing', () => {
-    const prices = Prices.from('prices', { m: { ...price, cachedInputUsdPerMTok: 0, cacheWriteUsdPerMTok: 3.75 } })
+    const prices = Prices.from('prices', {
+      m: { ...price, cachedInputUsdPerMTok: 0, cacheWriteUsdPerMTok: 3.75 },
+    })
     expect(prices.rates('m')).toMatchObject({ cachedInput: 0, cacheWrite: 3_750_000_000 })
   })
 
@@ -45,7 +47,12 @@ describe('a table of prices', () => {
     ['an object that is a number when asked', { valueOf: (): number => 3 }],
     ['more than can be counted', 9_007_200],
   ])('refuses %s as any price, naming it', (_what, value) => {
-    for (const member of ['inputUsdPerMTok', 'outputUsdPerMTok', 'cachedInputUsdPerMTok', 'cacheWriteUsdPerMTok']) {
+    for (const member of [
+      'inputUsdPerMTok',
+      'outputUsdPerMTok',
+      'cachedInputUsdPerMTok',
+      'cacheWriteUsdPerMTok',
+    ]) {
       const parse = (): unknown => Prices.from('prices', { m: { ...price, [member]: value } })
       expect(parse).toThrow(RangeError)
       expect(parse).toThrow(`prices.m.${member}: expected `)
@@ -133,13 +140,20 @@ describe('what a call costs', () => {
 
   test('is each kind of token at its own price, and cached ones are not paid twice', () => {
     expect(
-      priceUsage(rates, { inputTokens: 1000, outputTokens: 100, cachedInputTokens: 300, cacheWriteTokens: 200 }),
+      priceUsage(rates, {
+        inputTokens: 1000,
+        outputTokens: 100,
+        cachedInputTokens: 300,
+        cacheWriteTokens: 200,
+      }),
     ).toBe(500 * 1 + 100 * 10 + 30 + 200 * 2)
   })
 
   test('is rounded up, once', () => {
     const cheap = { input: 1, output: 1, cachedInput: 1, cacheWrite: 1 }
-    expect(priceUsage(cheap, { inputTokens: 3, outputTokens: 1, cachedInputTokens: 1, cacheWriteTokens: 1 })).toBe(1)
+    expect(
+      priceUsage(cheap, { inputTokens: 3, outputTokens: 1, cachedInputTokens: 1, cacheWriteTokens: 1 }),
+    ).toBe(1)
   })
 
   test('is at most the dearest of its prices for every token', () => {

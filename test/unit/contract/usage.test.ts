@@ -4,7 +4,13 @@ import { UsageInvalid } from '../../../src/core/errors.js'
 import { thrown } from '../../support/agents.js'
 
 const usage = { model: 'm', inputTokens: 10, outputTokens: 5 }
-const TOKENS = ['inputTokens', 'outputTokens', 'cachedInputTokens', 'cacheWriteTokens', 'reasoningTokens'] as const
+const TOKENS = [
+  'inputTokens',
+  'outputTokens',
+  'cachedInputTokens',
+  'cacheWriteTokens',
+  'reasoningTokens',
+] as const
 
 function expectRefused(reported: unknown, field: string): void {
   const error = thrown(() => parseUsage(reported))
@@ -104,9 +110,17 @@ describe('counts that cannot be parts of one another', () => {
   test.each([
     ['more cached than input', { cachedInputTokens: 11 }, 'inputTokens'],
     ['more written to a cache than input', { cacheWriteTokens: 11 }, 'inputTokens'],
-    ['more cached and written together than input', { cachedInputTokens: 6, cacheWriteTokens: 5 }, 'inputTokens'],
+    [
+      'more cached and written together than input',
+      { cachedInputTokens: 6, cacheWriteTokens: 5 },
+      'inputTokens',
+    ],
     ['more reasoning than output', { reasoningTokens: 6 }, 'outputTokens'],
-    ['more together than can be counted', { inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: 1 }, 'outputTokens'],
+    [
+      'more together than can be counted',
+      { inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: 1 },
+      'outputTokens',
+    ],
   ])('are refused: %s', (_what, parts, field) => {
     expectRefused({ ...usage, ...parts }, field)
   })

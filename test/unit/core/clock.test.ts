@@ -115,10 +115,11 @@ describe('a fake clock', () => {
     const clock = fakeClock()
     const fired: string[] = []
     clock.setTimer(
-      async () => {
-        await null
-        fired.push('a promise')
-        clock.setTimer(() => fired.push('its timer'), 5, false)
+      () => {
+        void Promise.resolve().then(() => {
+          fired.push('a promise')
+          clock.setTimer(() => fired.push('its timer'), 5, false)
+        })
       },
       5,
       false,

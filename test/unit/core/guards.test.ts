@@ -1,6 +1,13 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { isPlainObject, isThenable, readCount, readFunction, readOptions, readText } from '../../../src/core/guards.js'
+import {
+  isPlainObject,
+  isThenable,
+  readCount,
+  readFunction,
+  readOptions,
+  readText,
+} from '../../../src/core/guards.js'
 
 describe('isPlainObject', () => {
   test.each([
@@ -30,11 +37,16 @@ describe('isPlainObject', () => {
   })
 })
 
+/** An object with a `then` of its own. */
+function withThen(then: unknown): object {
+  return Object.defineProperty({}, 'then', { value: then })
+}
+
 describe('isThenable', () => {
   test.each([
     ['a promise', Promise.resolve()],
-    ['an object with then', { then: () => undefined }],
-    ['a function with then', Object.assign(() => undefined, { then: () => undefined })],
+    ['an object with then', withThen(() => undefined)],
+    ['a function with then', Object.defineProperty(() => undefined, 'then', { value: () => undefined })],
   ])('%s is one', (_what, value) => {
     expect(isThenable(value)).toBe(true)
   })
@@ -44,7 +56,7 @@ describe('isThenable', () => {
     ['undefined', undefined],
     ['a string', 'then'],
     ['an object', {}],
-    ['an object whose then is no function', { then: true }],
+    ['an object whose then is no function', withThen(true)],
   ])('%s is none', (_what, value) => {
     expect(isThenable(value)).toBe(false)
   })

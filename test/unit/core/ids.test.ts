@@ -41,7 +41,8 @@ describe('an id', () => {
 
   test('has no letter of its random part that cannot occur', () => {
     const seen = new Set<string>()
-    for (let ms = 0; ms < 1000; ms++) for (const letter of newId(Date.UTC(2026, 4, 1) + ms).slice(10)) seen.add(letter)
+    for (let ms = 0; ms < 1000; ms++)
+      for (const letter of newId(Date.UTC(2026, 4, 1) + ms).slice(10)) seen.add(letter)
     expect([...seen].sort().join('')).toBe(ALPHABET)
   })
 })

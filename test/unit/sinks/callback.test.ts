@@ -162,21 +162,6 @@ test('anything that can be awaited is waited for', async () => {
   await flushed
 })
 
-test('a callback that causes a record itself is stopped', () => {
-  const errors: unknown[] = []
-  const { sink } = opened((each) => {
-    try {
-      sink.append(each)
-    } catch (error) {
-      errors.push(error)
-    }
-  })
-  sink.append(record())
-  sink.append(record())
-  expect(errors).toHaveLength(2)
-  expect(errors[0]).toMatchObject({ code: 'ERR_AUDIT_UNAVAILABLE' })
-})
-
 test('close waits for what is pending, reports failures, and takes nothing any more', async () => {
   const { fn, settle } = pendingCallback()
   const { sink, host } = opened(fn)

@@ -6,7 +6,8 @@ import type { AuditRecord } from 'writ'
 import { fileSink } from '../../../src/sinks/file.js'
 import type { Durability } from '../../../src/sinks/file-sink.js'
 import { agentOn, temporaryFolder, toolThat } from '../../support/audit-logs.js'
-import { Disk, makeGate } from '../../support/disk.js'
+import { Disk } from '../../support/disk.js'
+import { gate } from '../../support/tools.js'
 import { Host, records } from './records.js'
 
 function opened(durability: Durability): { disk: Disk; path: string; sink: ReturnType<typeof fileSink> } {
@@ -26,8 +27,8 @@ const recordsIn = (path: string): AuditRecord[] =>
 
 test('commit acknowledges after fdatasync, and not before', async () => {
   const { disk, path, sink } = opened('commit')
-  const gate = makeGate()
-  disk.syncGate = gate.opened
+  const storing = gate()
+  disk.syncGate = storing.promise
   let acknowledged = false
   sink.append(records(1)[0]!)
   const flushed = sink.flush()?.then(() => {
@@ -38,7 +39,7 @@ test('commit acknowledges after fdatasync, and not before', async () => {
   await wait(20)
   expect(disk.calls).toEqual(['writeSync', 'fdatasync'])
   expect(acknowledged).toBe(false)
-  gate.open()
+  storing.open()
   await flushed
   expect(acknowledged).toBe(true)
   expect(sink.flush()).toBeUndefined()
@@ -86,7 +87,7 @@ test('interval acknowledges what the kernel has, and synchronises within 100 ms'
   expect(disk.calls).toEqual(['writeSync'])
   expect(recordsIn(path)).toHaveLength(1)
   expect(sink.syncedSeq).toBe(-1)
-  while (sink.syncedSeq < 0 && performance.now() - beganMs < 2_000) await wait(5)
+  while ((sink.syncedSeq ?? -1) < 0 && performance.now() - beganMs < 2_000) await wait(5)
   // The rest is what the disk and a busy machine take.
   expect(performance.now() - beganMs).toBeGreaterThan(90)
   expect(performance.now() - beganMs).toBeLessThan(600)
@@ -131,8 +132,8 @@ test('one hundred calls at a time share the synchronisation of their intents', a
 
 test('who asks while a synchronisation is under way waits for the next', async () => {
   const { disk, sink } = opened('commit')
-  const gate = makeGate()
-  disk.syncGate = gate.opened
+  const storing = gate()
+  disk.syncGate = storing.promise
   const [first, second, third] = records(3)
   const order: string[] = []
   sink.append(first!)
@@ -147,7 +148,7 @@ test('who asks while a synchronisation is under way waits for the next', async (
   const three = sink.flush()?.then(() => order.push('third'))
   await wait(5)
   expect(disk.count('fdatasync')).toBe(1)
-  gate.open()
+  storing.open()
   await Promise.all([one, two, three])
   expect(order).toEqual(['first', 'second', 'third'])
   expect(disk.count('fdatasync')).toBe(2)

@@ -159,30 +159,37 @@ describe('a failure is final', () => {
     ['writeSync', 'EIO'],
     ['fdatasync', 'EIO'],
     ['writeSync', 'EFBIG'],
-  ])('%s failing once with %s: the same error ever after, and nothing more is written', async (call, code) => {
-    const disk = new Disk()
-    const path = join(fastFolder(), 'audit.jsonl')
-    let effects = 0
-    const agent = agentOn(
-      new FileSink(path, 'commit', disk.io),
-      toolThat(() => {
-        effects += 1
-      }),
-    )
-    await agent.session('alice', (s) => s.callTool('act', {}))
-    disk.breakNext(code, [call])
-    const first = await agent.session('alice', (s) => s.callTool('act', {})).catch((error: unknown) => error)
-    expect(first).toMatchObject({ code: 'ERR_AUDIT_UNAVAILABLE', path, cause: { code } })
-    const length = readFileSync(path).length
-    for (let attempt = 0; attempt < 3; attempt++) {
-      expect(await agent.session('bob', (s) => s.callTool('act', {})).catch((error: unknown) => error)).toBe(first)
-    }
-    expect(() => agent.sessionSync('bob', (s) => s.callTool('act', {}))).toThrow(first as Error)
-    await expect(agent.close()).rejects.toBe(first)
-    expect(effects).toBe(1)
-    expect(readFileSync(path)).toHaveLength(length)
-    expect((await verifyLog(readFileSync(path))).verdict).toBe('UNANCHORED')
-  })
+  ])(
+    '%s failing once with %s: the same error ever after, and nothing more is written',
+    async (call, code) => {
+      const disk = new Disk()
+      const path = join(fastFolder(), 'audit.jsonl')
+      let effects = 0
+      const agent = agentOn(
+        new FileSink(path, 'commit', disk.io),
+        toolThat(() => {
+          effects += 1
+        }),
+      )
+      await agent.session('alice', (s) => s.callTool('act', {}))
+      disk.breakNext(code, [call])
+      const first = await agent
+        .session('alice', (s) => s.callTool('act', {}))
+        .catch((error: unknown) => error)
+      expect(first).toMatchObject({ code: 'ERR_AUDIT_UNAVAILABLE', path, cause: { code } })
+      const length = readFileSync(path).length
+      for (let attempt = 0; attempt < 3; attempt++) {
+        expect(
+          await agent.session('bob', (s) => s.callTool('act', {})).catch((error: unknown) => error),
+        ).toBe(first)
+      }
+      expect(() => agent.sessionSync('bob', (s) => s.callTool('act', {}))).toThrow(first as Error)
+      await expect(agent.close()).rejects.toBe(first)
+      expect(effects).toBe(1)
+      expect(readFileSync(path)).toHaveLength(length)
+      expect((await verifyLog(readFileSync(path))).verdict).toBe('UNANCHORED')
+    },
+  )
 })
 
 test('a sink that has failed is no longer in the way of another one on the same file', async () => {
@@ -190,7 +197,9 @@ test('a sink that has failed is no longer in the way of another one on the same 
   const path = join(fastFolder(), 'audit.jsonl')
   const agent = agentOn(new FileSink(path, 'commit', disk.io))
   disk.breakNext('EIO', ['fdatasync'])
-  await expect(agent.session('alice', () => undefined)).rejects.toMatchObject({ code: 'ERR_AUDIT_UNAVAILABLE' })
+  await expect(agent.session('alice', () => undefined)).rejects.toMatchObject({
+    code: 'ERR_AUDIT_UNAVAILABLE',
+  })
   await agent.close().catch(() => undefined)
   const next = agentOn(AuditSink.file(path))
   await next.session('alice', () => undefined)

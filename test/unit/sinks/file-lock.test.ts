@@ -3,8 +3,8 @@ import { join, relative } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { AuditSink } from 'writ'
 import { verifyLog } from 'writ/verify'
+import { thrown } from '../../support/agents.js'
 import { agentOn, temporaryFolder } from '../../support/audit-logs.js'
-import { thrown } from '../../support/thrown.js'
 
 const WAYS: [name: string, other: (path: string, folder: string) => string][] = [
   ['by the same path', (path) => path],

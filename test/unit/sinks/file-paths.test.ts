@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { AuditSink } from 'writ'
 import { fileSink } from '../../../src/sinks/file.js'
+import { thrown } from '../../support/agents.js'
 import { agentOn, temporaryFolder } from '../../support/audit-logs.js'
 import { Disk } from '../../support/disk.js'
-import { thrown } from '../../support/thrown.js'
 
 /** What an agent says whose log is at this path. */
 const complaintOf = (path: string): unknown => thrown(() => agentOn(AuditSink.file(path)))

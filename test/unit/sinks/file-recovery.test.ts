@@ -5,9 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { type AuditRecord, AuditSink } from 'writ'
 import { verifyLog } from 'writ/verify'
 import { fileSink } from '../../../src/sinks/file.js'
+import { thrown } from '../../support/agents.js'
 import { agentOn, chain, fileOf, temporaryFolder } from '../../support/audit-logs.js'
 import { Disk } from '../../support/disk.js'
-import { thrown } from '../../support/thrown.js'
 
 /** A log that an agent wrote, and its bytes. */
 async function writtenLog(): Promise<{ path: string; bytes: Buffer; lastLine: number }> {

@@ -8,7 +8,8 @@ import { verifyLog } from 'writ/verify'
 import { fileSink } from '../../../src/sinks/file.js'
 import type { Durability } from '../../../src/sinks/file-sink.js'
 import { agentOn, temporaryFolder } from '../../support/audit-logs.js'
-import { Disk, makeGate } from '../../support/disk.js'
+import { Disk } from '../../support/disk.js'
+import { gate } from '../../support/tools.js'
 import { Host, records } from './records.js'
 
 const DURABILITIES: readonly Durability[] = ['commit', 'interval', 'os']
@@ -129,8 +130,8 @@ test('with interval, a sink that was opened again still synchronises', async () 
 test('close waits for the synchronisation that the end of another one starts', async () => {
   const path = join(temporaryFolder(), 'audit.jsonl')
   const disk = new Disk()
-  const gate = makeGate()
-  disk.syncGate = gate.opened
+  const storing = gate()
+  disk.syncGate = storing.promise
   const sink = fileSink(path, {}, disk.io)
   const [first, second] = records(2)
   sink.open(new Host())
@@ -140,7 +141,7 @@ test('close waits for the synchronisation that the end of another one starts', a
   sink.append(second!)
   const two = sink.flush()
   const closed = sink.close()
-  gate.open()
+  storing.open()
   await expect(Promise.all([one, two, closed])).resolves.toBeDefined()
   const lastClose = disk.calls.lastIndexOf('closeSync')
   expect(disk.calls.lastIndexOf('fdatasync done')).toBeLessThan(lastClose)
