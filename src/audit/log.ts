@@ -163,13 +163,15 @@ export class AuditLog {
     } catch {
       // As above.
     }
-    const failure = this.#failure
-    this.#failure ??= new AuditUnavailable('the log is closed')
     try {
+      await this.#primary.drain?.()
       await this.#primary.close()
     } catch (cause) {
-      throw failure ?? toUnavailable(messageOf(cause), cause)
+      this.#fail(messageOf(cause), cause)
     }
+    // Read last: a primary may lose records while it closes.
+    const failure = this.#failure
+    this.#failure ??= new AuditUnavailable('the log is closed')
     if (failure !== undefined) throw failure
   }
 

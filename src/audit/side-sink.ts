@@ -18,7 +18,8 @@ export class SideSink {
   readonly #clock: Clock
   #drops = 0
   #sinceMs = 0
-  #usable: boolean
+  #usable = false
+  #opened = false
 
   /** @param head where the primary's chain ends: a sink that already holds another chain cannot continue it. */
   constructor(sink: AuditSink, clock: Clock, head: ChainHead | undefined) {
@@ -26,9 +27,10 @@ export class SideSink {
     this.#clock = clock
     try {
       const own = sink.open({ dropped: (count) => this.#drop(count) })
-      this.#usable = own === undefined ? true : own.size === head?.size && own.hash === head.hash
+      this.#opened = true
+      this.#usable = own === undefined || (own.size === head?.size && own.hash === head.hash)
     } catch {
-      this.#usable = false
+      // Not usable: everything it is offered counts as dropped.
     }
   }
 
@@ -67,10 +69,12 @@ export class SideSink {
   }
 
   async close(): Promise<void> {
+    // One that refused to open may be open under another log, and is not this one's to close.
+    if (!this.#opened) return
     try {
       await this.#sink.close()
     } catch {
-      this.#usable = false
+      // What a failing close has lost, it has reported.
     }
   }
 

@@ -23,7 +23,7 @@ export interface ChainHead {
   readonly recovered?: { readonly offset: number; readonly bytes: number; readonly sha256: string }
 }
 
-/** What a log offers to its sinks. Both methods may be called at any time, also after `close`. */
+/** What a log offers to its sinks. It may be called at any time, also after `close`. */
 export interface SinkHost {
   /**
    * Says that this many records that were offered will never be delivered. Under the primary sink this
@@ -48,7 +48,7 @@ export interface AuditSink {
   /** Highest `seq` known to be on stable storage; absent or −1 when the sink cannot know. */
   readonly syncedSeq?: number
   /**
-   * Called once, before anything else. Returns where the chain that it already holds ends, or `undefined`
+   * Called once per log, before anything else; again only after `close`. Returns where the chain that it already holds ends, or `undefined`
    * for an empty destination. MUST throw when the destination cannot be written to.
    */
   open(host: SinkHost): ChainHead | undefined

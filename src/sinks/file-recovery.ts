@@ -1,5 +1,6 @@
 import type { ChainHead } from '../audit/sink.js'
-import { LogVerifier, type VerifyReport } from '../audit/verify.js'
+import type { VerifyReport } from '../audit/verdict.js'
+import { LogVerifier } from '../audit/verify.js'
 import { Sha256 } from '../core/digest.js'
 import { AuditDamaged } from '../core/errors.js'
 import { closeQuietly, type FileIo, MODE, syncFile, writeAll } from './file-open.js'

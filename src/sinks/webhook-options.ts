@@ -34,7 +34,10 @@ export interface WebhookSinkOptions {
    * connection (`content-type`, `content-length`, `transfer-encoding`, …), nor `webhook-…`.
    */
   readonly headers?: Readonly<Record<string, string>>
-  /** Signs every request: `whsec_` and base64 of 24 to 64 bytes, as Standard Webhooks has it. */
+  /**
+   * Signs every request: `whsec_` and base64 of 24 to 64 bytes, as Standard Webhooks has it. Left out, nothing
+   * is signed; `undefined` is refused, so that a variable that is not set is noticed.
+   */
   readonly secret?: string
   /** Names the sink in `sink_dropped`; 1 to 128 characters. Default `webhook:` and the host of the URL. */
   readonly name?: string
@@ -112,7 +115,8 @@ export function readWebhook(url: unknown, options: unknown): WebhookSettings {
     url: parsed.href,
     name: readText(`${LABEL}: name`, given.name ?? `webhook:${parsed.host}`, MAX_NAME_LENGTH),
     headers: readHeaders(`${LABEL}: headers`, given.headers ?? {}),
-    sign: given.secret === undefined ? undefined : createSigner(`${LABEL}: secret`, given.secret),
+    // There but undefined is a secret that somebody forgot to set, not a wish to send without a signature.
+    sign: Object.hasOwn(options, 'secret') ? createSigner(`${LABEL}: secret`, given.secret) : undefined,
     timeoutMs: count('timeoutMs', 10_000, 1, MAX_TIMER_MS),
     maxAttempts: count('maxAttempts', 5, 1, MAX_COUNT),
     backoffMs: count('backoffMs', 500, 0, MAX_TIMER_MS),

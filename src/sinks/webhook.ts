@@ -28,7 +28,7 @@ import { WebhookQueue } from './webhook-queue.js'
  * @throws RangeError for an option out of range.
  * @throws {@link RuntimeUnsupported} (ERR_RUNTIME_UNSUPPORTED) where there is no `fetch`, or no Web Crypto for a `secret`.
  * @example
- * AuditSink.webhook('https://alerts.example.com/writ', { secret: process.env.WRIT_WEBHOOK_SECRET })
+ * AuditSink.webhook('https://alerts.example.com/writ', { secret, headers: { 'x-team': 'payments' } })
  * @see https://www.standardwebhooks.com
  */
 export function webhookSink(url: string | URL, options: WebhookSinkOptions = {}): AuditSink {

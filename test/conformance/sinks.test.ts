@@ -1,7 +1,12 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, test } from 'vitest'
 import { callbackSink } from '../../src/sinks/callback.js'
+import { fileSink } from '../../src/sinks/file.js'
+import type { Durability } from '../../src/sinks/file-sink.js'
 import { memorySink } from '../../src/sinks/memory.js'
 import { stdoutSink } from '../../src/sinks/stdout.js'
 import { webhookSink } from '../../src/sinks/webhook.js'
@@ -70,7 +75,21 @@ function stdout(): SinkUnderTest {
   }
 }
 
+const file = (durability: Durability) => (): SinkUnderTest => {
+  const folder = mkdtempSync(join(tmpdir(), 'writ-suite-'))
+  const path = join(folder, 'audit.jsonl')
+  return {
+    sink: fileSink(path, { durability }),
+    lines: () => linesOf(readFileSync(path, 'utf8')),
+    reopen: () => fileSink(path, { durability }),
+    cleanup: () => rmSync(folder, { recursive: true }),
+  }
+}
+
 describe.each([
+  ['file, commit', file('commit')],
+  ['file, interval', file('interval')],
+  ['file, os', file('os')],
   ['memory', memory],
   ['callback', callback],
   ['callback with promises', asyncCallback],

@@ -1,3 +1,4 @@
+/// <reference lib="es2023.array" />
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

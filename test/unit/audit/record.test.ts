@@ -74,8 +74,10 @@ test.each([
 
 test('what a log begins with can be told from its first bytes', () => {
   const { line } = seal(PARTS)
-  for (let length = 0; length <= line.length; length++) expect(beginsLikeALog(bytesOf(line.slice(0, length)))).toBe(true)
-  for (const text of ['x', '{"v":2', '[', '{"v":1,"seq": ']) expect(beginsLikeALog(bytesOf(text))).toBe(text.endsWith(' '))
+  for (let length = 0; length <= line.length; length++)
+    expect(beginsLikeALog(bytesOf(line.slice(0, length)))).toBe(true)
+  for (const text of ['x', '{"v":2', '[', '{"v":1,"seq": '])
+    expect(beginsLikeALog(bytesOf(text))).toBe(text.endsWith(' '))
 })
 
 test('an oversized payload loses its large members and keeps the others', () => {

@@ -79,12 +79,15 @@ test('drain gives up during a backoff too', async () => {
 })
 
 test('a request that is not yet signed when time is up is not sent', async () => {
+  const sign = vi.spyOn(crypto.subtle, 'sign')
   open([], { secret: Buffer.alloc(24).toString('base64'), maxBatchRecords: 1 })
   append(records(1))
   await clock.timer(TIMEOUT_MS)
   const drained = sink.drain?.()
   clock.advance(CLOSE_MS)
   await drained
+  await vi.waitFor(() => expect(sign).toHaveBeenCalledTimes(1))
+  await sign.mock.results[0]?.value
   await settle()
   expect(endpoint.requests).toHaveLength(0)
   expect(host.drops).toBe(1)

@@ -190,6 +190,11 @@ test.each([
   expect(inspect(error)).not.toContain('canary')
 })
 
+test('a secret that is there but undefined is refused, not left out', () => {
+  expect(() => webhookSink(URL_OK, { secret: undefined } as never)).toThrow('secret: expected a string')
+  expect(readWebhook(URL_OK, { name: undefined, timeoutMs: undefined })).toEqual(readWebhook(URL_OK, {}))
+})
+
 test('later changes of what was passed change nothing', () => {
   const headers = { authorization: 'Bearer x' }
   const settings = readWebhook(URL_OK, { headers })
