@@ -159,12 +159,12 @@ export class AuditLog {
     await Promise.all(this.#sides.map((side) => side.close()))
     try {
       this.#reportDrops(true)
+      await this.#primary.drain?.()
       await this.flush()
-    } catch {
-      // As above.
+    } catch (cause) {
+      this.#fail(messageOf(cause), cause)
     }
     try {
-      await this.#primary.drain?.()
       await this.#primary.close()
     } catch (cause) {
       this.#fail(messageOf(cause), cause)

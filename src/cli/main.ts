@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { type CliIo, type Output, OutputClosed } from './cli-io.js'
-import { logBytes, readFileLog } from './read-log.js'
+import { readFileLog, readStdinLog } from './read-log.js'
 import { run } from './run.js'
 
 function output(stream: NodeJS.WriteStream): Output {
@@ -23,7 +23,7 @@ const io: CliIo = {
   mayColor: (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  readLog: (path) => (path === '-' ? logBytes(() => process.stdin, undefined) : readFileLog(path)),
+  readLog: (path) => (path === '-' ? readStdinLog(process.stdin) : readFileLog(path)),
 }
 
 process.exitCode = await run(process.argv.slice(2), io)

@@ -1,4 +1,4 @@
-import { createReadStream, statSync } from 'node:fs'
+import { createReadStream, fstatSync, statSync } from 'node:fs'
 import { type LogBytes, LogUnreadable } from './cli-io.js'
 
 const CHUNK_BYTES = 1024 * 1024
@@ -31,8 +31,18 @@ export function readFileLog(path: string): LogBytes {
   return logBytes(() => createReadStream(path, { highWaterMark: CHUNK_BYTES }), size)
 }
 
-/** A stream as a log: what goes wrong with it is a {@link LogUnreadable}. */
-export function logBytes(open: () => AsyncIterable<Uint8Array>, size: number | undefined): LogBytes {
+/**
+ * The bytes of standard input.
+ *
+ * @throws {@link LogUnreadable} when it is a directory, which Node takes for an empty stream.
+ */
+export function readStdinLog(stdin: AsyncIterable<Uint8Array>): LogBytes {
+  const STDIN = 0
+  if (fstatSync(STDIN).isDirectory()) throw new LogUnreadable(REASONS['EISDIR'])
+  return logBytes(() => stdin, undefined)
+}
+
+function logBytes(open: () => AsyncIterable<Uint8Array>, size: number | undefined): LogBytes {
   async function* read(): AsyncGenerator<Uint8Array> {
     try {
       yield* open()

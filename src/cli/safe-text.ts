@@ -33,7 +33,7 @@ export function displayWidth(text: string): number {
 
 /** The beginning of a text that fits into so many columns, with an ellipsis where something is missing. */
 export function cut(text: string, columns: number): string {
-  if (text.length <= columns && displayWidth(text) <= columns) return text
+  if (columns === Number.POSITIVE_INFINITY || displayWidth(text) <= columns) return text
   if (columns < 1) return ''
   let kept = ''
   let width = 0

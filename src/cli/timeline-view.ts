@@ -44,7 +44,7 @@ export class TimelineView {
     const { fault, size, verdict } = report
     if (fault !== undefined && report.bytes > 0) this.#showFault(fault)
     const where = fault === undefined ? '' : ` (record ${fault.seq}, byte ${fault.offset}: ${fault.detail})`
-    const shown = this.#filter.isSet ? ` [${this.#shown} records match]` : ` [${size} records hold]`
+    const shown = this.#filter.isSet ? ` [${this.#shown} records match]` : ` [${size} records]`
     this.#text += `${this.#timeline.verdict(headline(report) + where + shown, verdict)}\n`
     await this.flush()
   }

@@ -7,13 +7,26 @@ import { writ } from './test-io.js'
 const logs = { log: fileOf(chain([{}])) }
 
 describe('help', () => {
-  test.each([[['--help']], [['-h']], [['--help', '--version']]])('%j tells the commands and the exit statuses', async (args) => {
-    const { status, out, err } = await writ(args)
-    expect({ status, err }).toEqual({ status: 0, err: '' })
-    for (const word of ['verify', 'show', '--version', 'UNANCHORED', 'TAMPERED', 'MALFORMED', 'CRASH_DAMAGED', '64', '66']) {
-      expect(out).toContain(word)
-    }
-  })
+  test.each([[['--help']], [['-h']], [['--help', '--version']]])(
+    '%j tells the commands and the exit statuses',
+    async (args) => {
+      const { status, out, err } = await writ(args)
+      expect({ status, err }).toEqual({ status: 0, err: '' })
+      for (const word of [
+        'verify',
+        'show',
+        '--version',
+        'UNANCHORED',
+        'TAMPERED',
+        'MALFORMED',
+        'CRASH_DAMAGED',
+        '64',
+        '66',
+      ]) {
+        expect(out).toContain(word)
+      }
+    },
+  )
 
   test.each([
     ['verify', ['--json', 'constant memory', '66  the log cannot be read']],
@@ -56,10 +69,16 @@ describe('a command line that is wrong: exit 64, one line on standard error, not
     [['verify', '-x', 'log'], 'unknown option "-x".'],
     [['verify', '--session', 'log'], 'unknown option "--session".'],
     [['show', '--user'], '--user needs a value.'],
-    [['show', '--user', '--json', 'log'], '--user needs a value. One that begins with - is written --user=-….'],
+    [
+      ['show', '--user', '--json', 'log'],
+      '--user needs a value. One that begins with - is written --user=-….',
+    ],
     [['show', '--user=', 'log'], '--user: a user id is never empty.'],
     [['show', '--usr', 'alice', 'log'], 'Did you mean --user?'],
-    [['show', '--event', 'tool_dened', 'log'], '--event: "tool_dened" is no event. Did you mean tool_denied?'],
+    [
+      ['show', '--event', 'tool_dened', 'log'],
+      '--event: "tool_dened" is no event. Did you mean tool_denied?',
+    ],
     [['show', '--event', 'qqqqqqqqqqqqqqq', 'log'], 'The events are log_open, log_recovered,'],
     [['show', '--session', 'ABC', 'log'], '--session: "ABC" is no session id'],
     [['show', '--session', 'x'.repeat(27), 'log'], 'is no session id'],
@@ -73,7 +92,11 @@ describe('a command line that is wrong: exit 64, one line on standard error, not
   })
 
   test('what the user typed cannot steer the terminal', async () => {
-    for (const args of [['\u001b[31m\u009b'], ['verify', '--\u202eevil'], ['show', '--since', '\u001b]0;x\u0007', 'log']]) {
+    for (const args of [
+      ['\u001b[31m\u009b'],
+      ['verify', '--\u202eevil'],
+      ['show', '--since', '\u001b]0;x\u0007', 'log'],
+    ]) {
       const { status, err } = await writ(args, { logs })
       expect(status).toBe(64)
       expect(err.trimEnd()).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
@@ -82,7 +105,10 @@ describe('a command line that is wrong: exit 64, one line on standard error, not
 })
 
 test('-- ends the options', async () => {
-  expect(await writ(['verify', '--', '--log'], { logs: { '--log': logs.log } })).toMatchObject({ status: 1, err: '' })
+  expect(await writ(['verify', '--', '--log'], { logs: { '--log': logs.log } })).toMatchObject({
+    status: 1,
+    err: '',
+  })
 })
 
 test('options may stand before and after the log', async () => {
@@ -90,11 +116,14 @@ test('options may stand before and after the log', async () => {
   expect(await writ(['show', 'log', '--user=alice', '--json'], { logs })).toEqual(before)
 })
 
-test.each(['verify', 'show'])('%s: a log that cannot be read is exit 66, by name of what is wrong', async (command) => {
-  expect(await writ([command, 'missing'], { logs })).toEqual({
-    status: 66,
-    out: '',
-    err: 'writ: cannot read the log: there is no such file\n',
-    bytes: Buffer.alloc(0),
-  })
-})
+test.each(['verify', 'show'])(
+  '%s: a log that cannot be read is exit 66, by name of what is wrong',
+  async (command) => {
+    expect(await writ([command, 'missing'], { logs })).toEqual({
+      status: 66,
+      out: '',
+      err: 'writ: cannot read the log: there is no such file\n',
+      bytes: Buffer.alloc(0),
+    })
+  },
+)

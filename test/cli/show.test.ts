@@ -43,7 +43,7 @@ describe('the timeline', () => {
       2026-01-02T03:04:06.690Z  1CQ2EW  dora      session started  limits: $0.05, 10000 tokens, 60000 wall_ms, 3 tool_calls, 1 depth, 5 denials; tools: refund, lookup
       2026-01-02T03:04:06.690Z  1CQ2EW  dora      session ended    failed: TypeError; 2 records
       2026-01-02T03:04:06.690Z  -                 log closed       after 25 records
-      UNANCHORED: consistent from the first record to the last, but nothing outside the log vouches for it [25 records hold]
+      UNANCHORED: consistent from the first record to the last, but nothing outside the log vouches for it [25 records]
       "
     `)
   })
@@ -140,7 +140,12 @@ describe('--json', () => {
       'UNANCHORED: consistent from the first record to the last, but nothing outside the log vouches for it\n',
     )
     const some = await show(vector, ['--json', '--event', 'tool_denied'])
-    expect(some.out).toBe(vectorLines.filter((line) => line.includes('"event":"tool_denied"')).map((line) => `${line}\n`).join(''))
+    expect(some.out).toBe(
+      vectorLines
+        .filter((line) => line.includes('"event":"tool_denied"'))
+        .map((line) => `${line}\n`)
+        .join(''),
+    )
   })
 
   test('keeps bytes that are no text, duplicate keys and odd numbers', async () => {
@@ -151,10 +156,14 @@ describe('--json', () => {
   })
 
   test('does not print what is no JSON, and says how much that was', async () => {
-    const { out, err, status } = await show(Buffer.concat([vector, Buffer.from('hello\n{"a"\n[1]\n')]), ['--json'])
+    const { out, err, status } = await show(Buffer.concat([vector, Buffer.from('hello\n{"a"\n[1]\n')]), [
+      '--json',
+    ])
     expect(status).toBe(2)
     expect(out.split('\n')).toHaveLength(26)
-    expect(err).toContain(`3 lines are no JSON object and not shown; the first is line 25, at byte ${vector.length}\n`)
+    expect(err).toContain(
+      `3 lines are no JSON object and not shown; the first is line 25, at byte ${vector.length}\n`,
+    )
     expect(err).toContain('TAMPERED: ')
   })
 
@@ -171,28 +180,72 @@ describe('whatever a log holds, nothing of it steers the terminal and nothing cr
   const hostileLine = (event: string): string => {
     const text = JSON.stringify(HOSTILE)
     const names = [
-      'task', 'tool', 'reason', 'call_id', 'model', 'sink', 'since', 'outcome', 'limit', 'used', 'max', 'source', 'error',
-      'effect', 'elapsed_ms', 'writer', 'version', 'host', 'pid', 'offset', 'bytes', 'records', 'count', 'metering',
-      'priced_by', 'parent_session', 'usd', 'tokens', 'cost_usd', 'input_tokens', 'in_flight', 'refused', 'args_withheld',
+      'task',
+      'tool',
+      'reason',
+      'call_id',
+      'model',
+      'sink',
+      'since',
+      'outcome',
+      'limit',
+      'used',
+      'max',
+      'source',
+      'error',
+      'effect',
+      'elapsed_ms',
+      'writer',
+      'version',
+      'host',
+      'pid',
+      'offset',
+      'bytes',
+      'records',
+      'count',
+      'metering',
+      'priced_by',
+      'parent_session',
+      'usd',
+      'tokens',
+      'cost_usd',
+      'input_tokens',
+      'in_flight',
+      'refused',
+      'args_withheld',
     ]
     const members = names.map((name) => `"${name}":${text}`)
     const nested = `"args":{${text}:[${text}]},"issues":[{"path":[${text}],"code":${text}},${text}],"tools":[{"name":${text}},${text}],"limits":{${text}:${text}}`
     const session = `"session_id":${text},"invoking_user":${text},"principal":${text},`
     const budget = `,"budget":{${text}:${text},"usd":${text}}`
-    return chain([{ event, payload: `{${members.join(',')},${nested}}`, session, budget, ts: 'PLACE' }])[0]!
-      .replace('"ts":"PLACE"', `"ts":${text}`)
+    return chain([
+      { event, payload: `{${members.join(',')},${nested}}`, session, budget, ts: 'PLACE' },
+    ])[0]!.replace('"ts":"PLACE"', `"ts":${text}`)
   }
 
   const events = [
-    'log_open', 'log_recovered', 'log_close', 'session_start', 'llm_call', 'charge', 'tool_call', 'tool_result',
-    'tool_denied', 'budget_exceeded', 'session_end', 'sink_dropped', 'never_heard_of',
+    'log_open',
+    'log_recovered',
+    'log_close',
+    'session_start',
+    'llm_call',
+    'charge',
+    'tool_call',
+    'tool_result',
+    'tool_denied',
+    'budget_exceeded',
+    'session_end',
+    'sink_dropped',
+    'never_heard_of',
   ]
 
   test.each(events)('%s', async (event) => {
     // What is inside is as hostile as JSON allows: raw where JSON takes it, escaped where it must be.
     const { out } = await show(fileOf([hostileLine(event)]))
     expect(out.trimEnd().split('\n').length).toBeLessThanOrEqual(3)
-    expect(out).toContain('\\u009b31m\\u001b[2J\\u202egnp\\u200b\\u2028\\u0000\\n\\r\\t\\u007f\\ufeff\\udb40\\udc41<end>')
+    expect(out).toContain(
+      '\\u009b31m\\u001b[2J\\u202egnp\\u200b\\u2028\\u0000\\n\\r\\t\\u007f\\ufeff\\udb40\\udc41<end>',
+    )
     expect(out.replaceAll('\n', '')).not.toMatch(UNSAFE)
     const tty = await show(fileOf([hostileLine(event)]), [], { isTty: true, mayColor: false })
     expect(tty.out.replaceAll('\n', '')).not.toMatch(UNSAFE)
@@ -205,7 +258,18 @@ describe('whatever a log holds, nothing of it steers the terminal and nothing cr
     expect(out).toContain('<end>')
   })
 
-  const shapes = ['null', '[]', '"text"', '42', 'true', '{}', '[[]]', '1e999', '-0', `${'['.repeat(500)}${']'.repeat(500)}`]
+  const shapes = [
+    'null',
+    '[]',
+    '"text"',
+    '42',
+    'true',
+    '{}',
+    '[[]]',
+    '1e999',
+    '-0',
+    `${'['.repeat(500)}${']'.repeat(500)}`,
+  ]
 
   test.each(events)('%s with members of the wrong type', async (event) => {
     for (const shape of shapes) {
@@ -219,20 +283,37 @@ describe('whatever a log holds, nothing of it steers the terminal and nothing cr
   })
 
   test('members with the names of methods', async () => {
-    const line = '{"event":"constructor","payload":{"__proto__":1,"toString":2,"hasOwnProperty":3},"budget":{"constructor":1}}'
+    const line =
+      '{"event":"constructor","payload":{"__proto__":1,"toString":2,"hasOwnProperty":3},"budget":{"constructor":1}}'
     const { out, status } = await show(Buffer.from(`${line}\n{"event":"toString"}\n{"event":"__proto__"}\n`))
     expect(status).toBe(6)
     expect(out).toContain('"hasOwnProperty":3')
   })
 
   test.each<[name: string, log: Uint8Array, said: string]>([
-    ['a line that is no JSON', Buffer.from('hello \u001b[31m\n'), 'line 0, byte 0: not a JSON object: hello \\u001b[31m'],
+    [
+      'a line that is no JSON',
+      Buffer.from('hello \u001b[31m\n'),
+      'line 0, byte 0: not a JSON object: hello \\u001b[31m',
+    ],
     ['a line that is no object', Buffer.from('[1,2]\n'), 'line 0, byte 0: not a JSON object: [1,2]'],
-    ['a line after others', Buffer.concat([vector, Buffer.from('oops\n')]), `line 25, byte ${vector.length}: not a JSON object: oops`],
+    [
+      'a line after others',
+      Buffer.concat([vector, Buffer.from('oops\n')]),
+      `line 25, byte ${vector.length}: not a JSON object: oops`,
+    ],
     ['a cut line', vector.subarray(0, -30), 'line 24, byte '],
     ['a blank line', Buffer.from('\n'), 'line 0, byte 0: not a JSON object:'],
-    ['bytes that are no text', Buffer.from([0xff, 0xfe, 0x00, 0x9b, 0x0a]), 'line 0, byte 0: not a JSON object: '],
-    ['a line without an end', Buffer.alloc(300_000, 0x78), 'line 0, byte 0: too long, not a JSON object: xxx'],
+    [
+      'bytes that are no text',
+      Buffer.from([0xff, 0xfe, 0x00, 0x9b, 0x0a]),
+      'line 0, byte 0: not a JSON object: ',
+    ],
+    [
+      'a line without an end',
+      Buffer.alloc(300_000, 0x78),
+      'line 0, byte 0: too long, not a JSON object: xxx',
+    ],
     ['nothing', new Uint8Array(0), 'the log is empty'],
   ])('%s is shown as such, with its place', async (_, log, said) => {
     for (const pieceBytes of [1, 777, 1_000_000]) {
@@ -253,7 +334,9 @@ describe('a log that does not hold is not shown as if it did', () => {
       const rows = out.trimEnd().split('\n')
       expect(status).toBe(2)
       expect(rows).toHaveLength(27)
-      expect(rows[5]).toMatch(/^-- from here on the chain does not hold: record 5, byte \d+: its hash does not match/)
+      expect(rows[5]).toMatch(
+        /^-- from here on the chain does not hold: record 5, byte \d+: its hash does not match/,
+      )
       expect(rows[6]).toContain('transmit')
       expect(rows.at(-1)).toMatch(/^TAMPERED: .* \(record 5, byte \d+: its hash does not match its bytes\)/)
     }
@@ -300,4 +383,3 @@ async function countWrites(log: Uint8Array, pieceBytes: number): Promise<{ write
   })
   return { writes }
 }
-

@@ -5,7 +5,9 @@ import { writ } from './test-io.js'
 const lines = chain([{}, {}, {}, {}, {}])
 const sound = fileOf(lines)
 const head = (JSON.parse(lines[4] ?? '') as { hash: string }).hash
-const changed = fileOf(lines.map((line, index) => (index === 3 ? line.replace('"depth":0', '"depth":1') : line)))
+const changed = fileOf(
+  lines.map((line, index) => (index === 3 ? line.replace('"depth":0', '"depth":1') : line)),
+)
 const offset = fileOf(lines.slice(0, 3)).length
 
 const LOGS: Record<string, Uint8Array> = {
@@ -21,7 +23,9 @@ describe('the human view', () => {
   test('of a sound log: the verdict first, then what was found, then what to do', async () => {
     const { status, out, err } = await writ(['verify', 'whole'], { logs: LOGS })
     expect({ status, err }).toEqual({ status: 1, err: '' })
-    expect(out).toBe(`UNANCHORED: consistent from the first record to the last, but nothing outside the log vouches for it
+    expect(
+      out,
+    ).toBe(`UNANCHORED: consistent from the first record to the last, but nothing outside the log vouches for it
 
   log      whole
   records  5
@@ -38,7 +42,9 @@ must still have that head at that number of records.
 
   test('never says valid, sound, intact or OK of it', async () => {
     const { out } = await writ(['verify', 'whole'], { logs: LOGS })
-    expect(out.replace('UNANCHORED is not valid', '')).not.toMatch(/\b(valid|sound|intact|ok|genuine|authentic)\b/i)
+    expect(out.replace('UNANCHORED is not valid', '')).not.toMatch(
+      /\b(valid|sound|intact|ok|genuine|authentic)\b/i,
+    )
   })
 
   test.each([
@@ -46,14 +52,17 @@ must still have that head at that number of records.
     ['cut', 7, 'CRASH_DAMAGED', 4, fileOf(lines.slice(0, 4)).length, 'it has no LF', 'ask again'],
     ['other', 6, 'MALFORMED', 0, 0, 'not a record', 'Check the path'],
     ['empty', 6, 'MALFORMED', 0, 0, 'the log is empty', 'Check the path'],
-  ])('of %s: exit %i, %s at record %i, byte %i, what is wrong and what to do', async (log, exit, verdict, seq, at, detail, next) => {
-    const { status, out } = await writ(['verify', log], { logs: LOGS })
-    expect(status).toBe(exit)
-    expect(out.split('\n')[0]).toMatch(new RegExp(`^${verdict}: `))
-    expect(out).toContain(`records  ${seq} before the fault`)
-    expect(out).toMatch(new RegExp(`fault    record ${seq}, at byte ${at}: .*${detail}`))
-    expect(out).toContain(next)
-  })
+  ])(
+    'of %s: exit %i, %s at record %i, byte %i, what is wrong and what to do',
+    async (log, exit, verdict, seq, at, detail, next) => {
+      const { status, out } = await writ(['verify', log], { logs: LOGS })
+      expect(status).toBe(exit)
+      expect(out.split('\n')[0]).toMatch(new RegExp(`^${verdict}: `))
+      expect(out).toContain(`records  ${seq} before the fault`)
+      expect(out).toMatch(new RegExp(`fault    record ${seq}, at byte ${at}: .*${detail}`))
+      expect(out).toContain(next)
+    },
+  )
 
   test('reads standard input', async () => {
     const { status, out } = await writ(['verify', '-'], { logs: LOGS })
@@ -95,7 +104,13 @@ describe('--json', () => {
 
   test('has every member for a log that has none of it', async () => {
     const { out } = await writ(['verify', '--json', 'empty'], { logs: LOGS })
-    expect(JSON.parse(out)).toMatchObject({ verdict: 'MALFORMED', exit: 6, size: 0, head: null, log_id: null })
+    expect(JSON.parse(out)).toMatchObject({
+      verdict: 'MALFORMED',
+      exit: 6,
+      size: 0,
+      head: null,
+      log_id: null,
+    })
   })
 })
 

@@ -517,7 +517,12 @@ describe('a model call that fails', () => {
   })
 
   test.each([
-    ['throws', () => expect.fail('usageOfError fails')],
+    [
+      'throws',
+      (): LlmUsage => {
+        throw new RangeError('of usageOfError')
+      },
+    ],
     ['returns nonsense', () => usage(Number.NaN)],
   ])('is charged all it held when usageOfError %s', async (_how, usageOfError) => {
     const { agent } = bench({ budget: { usd: 1, tokens: 100 } })

@@ -129,9 +129,9 @@ export async function sessions(): Promise<void> {
   same<typeof s, Session<Tools>>()
   await using other = agent.open('alice')
   const text: string = await agent.session('alice', async () => other.principal)
-  const same: string = await agent.session('alice', () => text)
+  const user: string = await agent.session('alice', () => text)
   // @ts-expect-error what a session shows cannot be changed
-  s.user = same
+  s.user = user
   // @ts-expect-error nor what it has consumed
   s.usage().usd = 0
   // @ts-expect-error nor what is left

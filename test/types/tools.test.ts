@@ -55,7 +55,7 @@ defineTool({ inputSchema: orders, timeoutMs: '5', execute: () => 1 })
 defineTool({
   inputSchema: orders,
   execute: (input) => {
-    // @ts-expect-error z.object() gives a type of its own, and the tool sees what is really there
+    // @ts-expect-error an input has the members that its schema declares, and no others
     input.sku = 1
   },
 })

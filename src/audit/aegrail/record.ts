@@ -17,6 +17,10 @@ const HASHED: readonly (readonly [name: string, begins: string])[] = [
 const HASHED_NAMES: readonly string[] = HASHED.map(([name]) => name)
 const HASH_NAME = 'event_hash'
 
+/** A byte order mark is a character like others, and none that JSON begins with. */
+const STRICT = { fatal: true, ignoreBOM: true } as const
+const decoder = new TextDecoder('utf-8', STRICT)
+
 /** What a line turned out to be: a record that holds, or what keeps it from being one. */
 export type Reading =
   | { readonly hash: string }
@@ -34,11 +38,11 @@ export type Reading =
 export function readRecord(line: Uint8Array, previous: string | undefined): Reading {
   let members: Members
   try {
-    members = canonicalMembers(decode(line))
+    members = readMembers(line)
   } catch (error) {
-    if (error instanceof NotJson)
-      return { fault: `not JSON of aegrail: ${error.message}`, isCut: error.isCut }
-    throw error
+    if (!(error instanceof NotJson)) throw error
+    const fault = error.isCut ? 'it is cut: the record does not end' : `not JSON of aegrail: ${error.message}`
+    return { fault, isCut: error.isCut }
   }
   const fault = shapeFault(members) ?? linkFault(members, previous)
   if (fault !== undefined) return { fault, isCut: false }
@@ -47,14 +51,23 @@ export function readRecord(line: Uint8Array, previous: string | undefined): Read
   return { fault: 'its event_hash does not match its members', isCut: false }
 }
 
-function decode(line: Uint8Array): string {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+function readMembers(line: Uint8Array): Members {
+  let text: string
   try {
-    // `stream` leaves out a character whose last bytes are missing, as they are where a line is cut.
-    const text = decoder.decode(line, { stream: true })
-    return text
+    text = decoder.decode(line)
   } catch {
-    throw new NotJson('it is not UTF-8')
+    canonicalMembers(decodeCut(line))
+    throw new NotJson('the bytes after the object are not UTF-8')
+  }
+  return canonicalMembers(text)
+}
+
+/** The text of a line that may have been cut within a character. */
+function decodeCut(line: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', STRICT).decode(line, { stream: true })
+  } catch {
+    throw new NotJson('not UTF-8')
   }
 }
 

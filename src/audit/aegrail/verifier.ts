@@ -5,6 +5,8 @@ import { readRecord } from './record.js'
 /** Bytes of the longest line, its LF included. aegrail sets no bound; what is read at once needs one. */
 export const MAX_AEGRAIL_LINE_BYTES: number = 4 * 1024 * 1024
 
+const TOO_LONG = { fault: `longer than ${MAX_AEGRAIL_LINE_BYTES} bytes`, isCut: false } as const
+
 const NUL = 0x00
 const BRACE = 0x7b
 const HASH_MEMBER = '"event_hash"'
@@ -78,10 +80,8 @@ export class AegrailVerifier {
       this.#size += 1
       return
     }
-    const isCut = broken === 'cut' && reading.isCut
-    const detail = isCut ? 'the last line is cut' : reading.fault
-    this.#fault = { seq: this.#size, offset, detail }
-    const isCrash = isCut || holed || bytes.includes(NUL)
+    this.#fault = { seq: this.#size, offset, detail: reading.fault }
+    const isCrash = reading.isCut || holed || bytes.includes(NUL)
     if (this.#size === 0 && !looksLikeARecord(bytes, isCrash)) this.#verdict = 'MALFORMED'
     else this.#verdict = isCrash ? 'CRASH_DAMAGED' : 'TAMPERED'
   }
@@ -94,8 +94,6 @@ export async function verifyAegrailLog(source: LogSource): Promise<VerifyReport>
   else for await (const chunk of source) verifier.push(chunk)
   return verifier.finish()
 }
-
-const TOO_LONG = { fault: `longer than ${MAX_AEGRAIL_LINE_BYTES} bytes`, isCut: false } as const
 
 function isBlank(line: Uint8Array): boolean {
   return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)

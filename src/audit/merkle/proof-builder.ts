@@ -1,5 +1,6 @@
 import { readCount } from '../../core/guards.js'
 import { CompactTree } from './compact-tree.js'
+import { readHash } from './hash.js'
 import { consistencyRanges, inclusionRanges, type LeafRange } from './ranges.js'
 
 /**
@@ -56,6 +57,7 @@ export class ProofBuilder {
    * @throws TypeError when it is not 32 bytes.
    */
   push(hash: Uint8Array): void {
+    readHash('leaf hash', hash)
     const range = this.#ranges[this.#next]
     if (range !== undefined && this.#position >= range.start) {
       this.#tree.append(hash)
