@@ -1,3 +1,32 @@
 export { AegrailVerifier, verifyAegrailLog } from './audit/aegrail/verifier.js'
+export { CompactTree, type CompactTreeState } from './audit/merkle/compact-tree.js'
+export { leafHash, nodeHash } from './audit/merkle/hash.js'
+export { ProofBuilder } from './audit/merkle/proof-builder.js'
+export {
+  type ConsistencyClaim,
+  type InclusionClaim,
+  MAX_PROOF_HASHES,
+  verifyConsistency,
+  verifyInclusion,
+} from './audit/merkle/verify-proof.js'
+export {
+  type Checkpoint,
+  type OpenedCheckpoint,
+  openCheckpoint,
+  parseCheckpoint,
+  type TrustOptions,
+} from './audit/note/checkpoint.js'
+export { MAX_NOTE_BYTES } from './audit/note/note-text.js'
+export { type OpenedNote, openNote } from './audit/note/open-note.js'
+export type { Outcome, Refusal, RefusalReason } from './audit/note/outcome.js'
+export {
+  MAX_NOTE_SIGNATURES,
+  type NoteSignature,
+  parseNote,
+  type SignedNote,
+} from './audit/note/signed-note.js'
+export { VerifierKey } from './audit/note/verifier-key.js'
+export { formatTlogProof, parseTlogProof, type TlogProof } from './audit/proof/tlog-proof.js'
+export { type ProvenRecord, verifyRecordProof } from './audit/proof/verify-record-proof.js'
 export { EXIT_CODES, type Fault, type LogSource, type Verdict, type VerifyReport } from './audit/verdict.js'
 export { LogVerifier, verifyLog } from './audit/verify.js'

@@ -103,7 +103,8 @@ function modelCall(p: JsonObject): string {
       : `${text(p, 'tokens')} tokens`
   const cost = own(p, 'cost_usd')
   const price = typeof cost === 'number' ? usd(cost) : 'no price'
-  return list([text(p, 'model'), tokens, price, metering(p)]) + maybe(p, 'error', '; failed: ', error)
+  const late = own(p, 'late') === true ? ', after the end of its session' : ''
+  return list([text(p, 'model'), tokens, price, metering(p)]) + late + maybe(p, 'error', '; failed: ', error)
 }
 
 function metering(p: JsonObject): string {

@@ -1,6 +1,6 @@
+import type { SplitLine } from '../audit/line-splitter.js'
 import type { VerifyReport } from '../verify.js'
 import type { CliIo } from './cli-io.js'
-import type { LogLine } from './log-lines.js'
 import type { RecordFilter } from './record-filter.js'
 import { parseLine } from './record-view.js'
 import { safeText } from './safe-text.js'
@@ -18,14 +18,14 @@ export class JsonView {
   readonly #filter: RecordFilter
   #pieces: Uint8Array[] = []
   #unreadable = 0
-  #first: LogLine | undefined
+  #first: SplitLine | undefined
 
   constructor(io: CliIo, filter: RecordFilter) {
     this.#io = io
     this.#filter = filter
   }
 
-  line(line: LogLine): void {
+  line(line: SplitLine): void {
     const record = line.broken === undefined ? parseLine(line.bytes) : undefined
     if (record === undefined) {
       this.#unreadable += 1

@@ -1,9 +1,10 @@
 import { EVENTS } from '../audit/event.js'
+import { LineSplitter } from '../audit/line-splitter.js'
+import { MAX_LINE_BYTES } from '../audit/record.js'
 import { EXIT_CODES, LogVerifier } from '../verify.js'
 import { readArguments, readLogPath } from './arguments.js'
 import { type CliIo, EXIT } from './cli-io.js'
 import { JsonView } from './json-view.js'
-import { LogLines } from './log-lines.js'
 import { RecordFilter } from './record-filter.js'
 import { TimelineView } from './timeline-view.js'
 import { EXIT_HELP } from './verdict-text.js'
@@ -44,7 +45,7 @@ export async function show(args: readonly string[], io: CliIo): Promise<number> 
   const filter = new RecordFilter(given, io.nowMs())
   const view = given.switches.has('json') ? new JsonView(io, filter) : new TimelineView(io, filter)
   const verifier = new LogVerifier()
-  const lines = new LogLines()
+  const lines = new LineSplitter(MAX_LINE_BYTES)
   for await (const chunk of io.readLog(path)) {
     verifier.push(chunk)
     for (const line of lines.push(chunk)) view.line(line, verifier.fault)

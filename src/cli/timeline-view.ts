@@ -1,6 +1,6 @@
+import type { SplitLine } from '../audit/line-splitter.js'
 import type { Fault, VerifyReport } from '../verify.js'
 import type { CliIo } from './cli-io.js'
-import type { LogLine } from './log-lines.js'
 import type { RecordFilter } from './record-filter.js'
 import { parseLine } from './record-view.js'
 import { Timeline } from './timeline.js'
@@ -22,7 +22,7 @@ export class TimelineView {
   }
 
   /** @param fault where the chain fails, as far as that is known when this line has been checked. */
-  line(line: LogLine, fault: Fault | undefined): void {
+  line(line: SplitLine, fault: Fault | undefined): void {
     if (fault !== undefined && line.offset >= fault.offset) this.#showFault(fault)
     const record = line.broken === undefined ? parseLine(line.bytes) : undefined
     // A filter cannot say that a line which nobody can read is not the one looked for.

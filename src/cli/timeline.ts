@@ -1,7 +1,7 @@
+import type { SplitLine } from '../audit/line-splitter.js'
 import type { Fault, Verdict } from '../verify.js'
 import type { Output } from './cli-io.js'
 import { describeBudget, describeRecord, type Tone } from './event-words.js'
-import type { LogLine } from './log-lines.js'
 import { type JsonObject, own, stringAt } from './record-view.js'
 import { cut, displayWidth, pad, safeText, safeValue } from './safe-text.js'
 
@@ -56,7 +56,7 @@ export class Timeline {
   }
 
   /** A line that is no record, as far as it can be shown. */
-  noRecord(line: LogLine): string {
+  noRecord(line: SplitLine): string {
     const excerpt = safeText(new TextDecoder().decode(line.bytes.subarray(0, EXCERPT)))
     const what = line.broken === undefined ? 'not a JSON object' : `${line.broken}, not a JSON object`
     return this.#row([

@@ -1,38 +1,43 @@
 import { encodeJson } from '../core/json-text.js'
-import { EXIT_CODES, LogVerifier, type VerifyReport } from '../verify.js'
+import { EXIT_CODES, type VerifyReport } from '../verify.js'
 import { readArguments, readLogPath } from './arguments.js'
 import { type CliIo, EXIT } from './cli-io.js'
+import { type LogFormat, readFormat } from './log-format.js'
 import { Progress } from './progress.js'
 import { safeText } from './safe-text.js'
-import { advice, EXIT_HELP, headline } from './verdict-text.js'
+import { EXIT_HELP } from './verdict-text.js'
 
-export const VERIFY_HELP: string = `Usage: writ verify <log> [--json]
+export const VERIFY_HELP: string = `Usage: writ verify <log> [--format aegrail] [--json]
 
 Checks the hash chain of an audit log from its first byte to its last, in constant memory.
 <log> is a file, or - for standard input.
 
 Options:
-  --json      one JSON object: verdict, exit, size, bytes, head, log_id, fault {seq, offset, detail}
-  -h, --help  this text
+  --format NAME  writ, or aegrail for a log of the Python library of that name (0.2.3 and later)
+  --json         one JSON object: verdict, exit, size, bytes, head, log_id, fault {seq, offset, detail}
+  -h, --help     this text
 
 ${EXIT_HELP}`
 
 /** `writ verify`: the verdict on a log. */
 export async function verify(args: readonly string[], io: CliIo): Promise<number> {
-  const given = readArguments(args, { json: 'switch' })
+  const given = readArguments(args, { json: 'switch', format: 'value' })
   if (given.switches.has('help')) {
     await io.stdout.write(VERIFY_HELP)
     return EXIT.ok
   }
   const path = readLogPath(given)
-  const report = await verifyLogFile(path, io)
-  await io.stdout.write(given.switches.has('json') ? `${reportJson(report)}\n` : reportText(path, report))
+  const format = readFormat(given)
+  const report = await verifyLogFile(path, format, io)
+  await io.stdout.write(
+    given.switches.has('json') ? `${reportJson(report)}\n` : reportText(path, format, report),
+  )
   return EXIT_CODES[report.verdict]
 }
 
-async function verifyLogFile(path: string, io: CliIo): Promise<VerifyReport> {
+async function verifyLogFile(path: string, format: LogFormat, io: CliIo): Promise<VerifyReport> {
   const log = io.readLog(path)
-  const verifier = new LogVerifier()
+  const verifier = format.createVerifier()
   const progress = new Progress(io, log.size)
   try {
     for await (const chunk of log) {
@@ -57,7 +62,7 @@ function reportJson({ verdict, size, bytes, head, logId, fault }: VerifyReport):
   })
 }
 
-function reportText(path: string, report: VerifyReport): string {
+function reportText(path: string, format: LogFormat, report: VerifyReport): string {
   const { size, bytes, head, logId, fault } = report
   const rows: [name: string, value: string][] = [
     ['log', path === '-' ? 'standard input' : safeText(path)],
@@ -71,11 +76,11 @@ function reportText(path: string, report: VerifyReport): string {
     rows.push(['fault', `record ${fault.seq}, at byte ${fault.offset}: ${fault.detail}`])
   }
   return [
-    headline(report),
+    format.headline(report),
     '',
     ...rows.map(([name, value]) => `  ${name.padEnd(9)}${value}`),
     '',
-    ...advice(report),
+    ...format.advice(report),
     '',
   ].join('\n')
 }

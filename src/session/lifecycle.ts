@@ -39,6 +39,13 @@ export class Lifecycle {
     return this.#endedBy
   }
 
+  /** True for what killed, cancelled or interrupted the session: its owner is told that. */
+  isToldToOwner(error: unknown): boolean {
+    if (this.#interruption !== undefined && this.#interruption.error === error) return true
+    const ended = this.state === 'closed' ? this.#endedBy : this.#doom
+    return ended !== undefined && ended.error === error
+  }
+
   /** True when every call is refused, with {@link refusal}. */
   get isDead(): boolean {
     return this.state !== 'open'

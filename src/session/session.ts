@@ -104,7 +104,15 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
   ): Promise<T> {
     const core = this.#core
     let call: LiveCall | undefined
-    const promise = new Promise<T>((resolve, reject) => {
+    let promise: Promise<T> | undefined
+    let isHandled = false
+    promise = new Promise<T>((resolve, rejectWith) => {
+      const reject = (error: unknown): void => {
+        rejectWith(error)
+        // The owner is told: a call that nobody waits for must not end the process as well.
+        isHandled = isToldToOwner(core, error)
+        if (isHandled) promise?.catch(() => undefined)
+      }
       const settle = (outcome: S): void => {
         try {
           resolve(finish(outcome))
@@ -120,21 +128,26 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
           reject(rest)
         }
       }
-      core.assertOpen()
-      const live = new LiveCall(core)
-      call = live
       try {
+        core.assertOpen()
+        const live = new LiveCall(core)
+        call = live
         const steps = begin(live)
         runInside(core, () => live.drive(steps, settle, fail))
       } catch (error) {
-        live.finish()
+        call?.finish()
         reject(error)
       }
     })
-    if (call !== undefined) {
-      call.promise = promise
-      if (call.aborted !== undefined) promise.catch(() => undefined)
-    }
+    if (call !== undefined) call.promise = promise
+    if (isHandled || call?.aborted !== undefined) promise.catch(() => undefined)
     return promise
   }
+}
+
+function isToldToOwner(core: SessionCore, error: unknown): boolean {
+  for (let node: SessionCore | undefined = core; node !== undefined; node = node.parent) {
+    if (node.lifecycle.isToldToOwner(error)) return true
+  }
+  return false
 }

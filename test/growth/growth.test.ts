@@ -3,7 +3,7 @@
  * sessions it has had: neither memory, nor listeners, nor timers.
  */
 import { getEventListeners } from 'node:events'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Agent, AuditSink, defineTool, type Session, type SyncSession } from 'writ'
 import { type FakeClock, fakeClock } from 'writ/testing'
 import * as z from 'zod'
@@ -91,6 +91,17 @@ function tenSyncCalls(s: SyncSession<typeof tools>): void {
   s.recordLlm(usage)
   s.reserve({ usd: 0.001 }).release()
 }
+
+const warnings: Error[] = []
+const onWarning = (warning: Error): void => {
+  warnings.push(warning)
+}
+beforeAll(() => {
+  process.on('warning', onWarning)
+})
+afterAll(() => {
+  process.off('warning', onWarning)
+})
 
 describe('100,000 calls in one session', () => {
   test('leave no memory, no listener and no timer behind', { timeout: 120_000 }, async () => {
@@ -241,4 +252,8 @@ describe('10,000 sessions open at once', () => {
     })
     expect(clock.timers).toBe(0)
   })
+})
+
+test('nothing of this made Node warn of a leak', () => {
+  expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([])
 })

@@ -207,6 +207,62 @@ describe('a session that was opened without a callback ends by itself', () => {
   })
 })
 
+test.each(ALL)(
+  'a session killed by $limit asks neither schemas nor predicates any more',
+  async ({ budget, stroke }) => {
+    let asked = 0
+    const curious = defineTool({
+      inputSchema: z.object({}).refine(() => {
+        asked += 1
+        return true
+      }),
+      when: () => {
+        asked += 1
+        return true
+      },
+      execute: () => expect.fail('it ran'),
+    })
+    const { agent, clock } = bench({ budget, tools: { ...tools, curious } })
+    const own = agent as unknown as Agent<Tools>
+    await rejection(
+      agent.session('alice', async (s) => {
+        await rejection((async () => stroke(s, clock, own))())
+        await rejection(s.callTool('curious', {}))
+        await rejection(s.dispatch({ name: 'curious', input: {} }))
+        await rejection(s.authorize('curious', {}))
+      }),
+    )
+    let session!: SyncSession<{ curious: typeof curious }>
+    agent.sessionSync('alice', (s) => {
+      session = s
+      s.authorize('curious', {})
+      expect(asked).toBe(2)
+    })
+    thrown(() => session.callTool('curious', {}))
+    thrown(() => session.dispatch({ name: 'curious', input: {} }))
+    thrown(() => session.authorize('curious', {}))
+    expect(asked).toBe(2)
+  },
+)
+
+test('what breaks another limit in a killed session is refused with the error that killed it', async () => {
+  const { agent, payloads } = bench({ budget: { usd: 1, denials: 0 }, tools })
+  let signal!: AbortSignal
+  const outcome = await rejection(
+    agent.session('alice', async (s) => {
+      signal = s.signal
+      const held = s.reserve({ usd: 0.5 })
+      const first = await rejection(s.dispatch({ name: 'unheard-of', input: {} }))
+      expect(first).toMatchObject({ limit: 'denials' })
+      expect(thrown(() => held.settle({ usd: 1.5 }))).toBe(first)
+    }),
+  )
+  expect(outcome).toMatchObject({ limit: 'denials' })
+  expect(payloads('budget_exceeded')).toMatchObject([{ limit: 'denials' }, { limit: 'usd', used: 1.5 }])
+  // That limit is one on spend: from now on nothing goes on that had been permitted.
+  expect(signal.reason).toMatchObject({ limit: 'usd', used: 1.5 })
+})
+
 describe.each(SPEND_AND_TIME)('a kill by $limit, a limit on spend or time,', ({ budget, stroke }) => {
   test('aborts the signal of the session with the error as its reason', async () => {
     const { agent, clock } = bench({ budget, tools })
@@ -227,12 +283,23 @@ describe.each(SPEND_AND_TIME)('a kill by $limit, a limit on spend or time,', ({ 
     expect(session.signal).toBe(early)
   })
 
-  test('aborts a signal that is read only after it', async () => {
+  test('aborts a signal that is read only after it, before the session has ended and after', async () => {
     const { agent, clock } = bench({ budget, tools })
-    const s = agent.open('alice')
-    const error = await rejection((async () => stroke(s, clock, agent))())
-    expect(s.signal.aborted).toBe(true)
-    expect(s.signal.reason).toBe(error)
+    const sessions: Session<Tools>[] = []
+    let early!: AbortSignal
+    const error = await rejection(
+      agent.session('alice', (s) => {
+        sessions.push(s, agent.open('alice'))
+        const struck = (async () => stroke(s, clock, agent))()
+        early = s.signal
+        expect(s.state).toBe('killed')
+        return struck
+      }),
+    )
+    for (const signal of [early, ...sessions.map((s) => s.signal)]) {
+      expect(signal.aborted).toBe(true)
+      expect(signal.reason).toBe(error)
+    }
   })
 
   test('rejects every call in flight with the error, and aborts their signals with it', async () => {

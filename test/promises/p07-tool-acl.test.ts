@@ -819,6 +819,38 @@ describe('authorize', () => {
     expect(execute).not.toHaveBeenCalled()
   })
 
+  test('knows what is used up: the calls of a tool, and those of the session', async () => {
+    const once = defineTool({ inputSchema: anything, maxCalls: 1, execute })
+    const { agent } = bench({ ...tools, once }, { budget: { toolCalls: 2 } })
+    await agent.session('alice', async (s) => {
+      expect(await s.authorize('once', {})).toMatchObject({ allowed: true })
+      await s.callTool('once', {})
+      expect(await s.authorize('once', {})).toMatchObject({ allowed: false, reason: 'max_calls' })
+      expect(await s.authorize('pay', { amount: 1 })).toMatchObject({ allowed: true })
+      await s.callTool('pay', { amount: 1 })
+      expect(await s.authorize('pay', { amount: 1 })).toMatchObject({
+        allowed: false,
+        reason: 'budget_exceeded',
+      })
+      expect(s.state).toBe('open')
+    })
+    execute.mockClear()
+  })
+
+  test('is refused when a count kills its session while the predicate thinks', async () => {
+    const answer = gate<boolean>()
+    const slow = defineTool({ inputSchema: anything, when: () => answer.promise, execute })
+    const { agent } = bench({ ...tools, slow }, { budget: { denials: 0 } })
+    await expect(
+      agent.session('alice', async (s) => {
+        const deciding = s.authorize('slow', {}).catch((error: unknown) => error)
+        const killed = await s.dispatch({ name: 'rm', input: {} }).catch((error: unknown) => error)
+        answer.open(true)
+        expect(await deciding).toBe(killed)
+      }),
+    ).rejects.toMatchObject({ limit: 'denials' })
+  })
+
   test('is refused when its session dies while the predicate thinks', async () => {
     const never = defineTool({
       inputSchema: anything,

@@ -146,10 +146,9 @@ describe('at the deadline of the session, a tool that ignores its signal', () =>
     const twice = defineTool({
       inputSchema: nothing,
       execute: () => {
-        const thenable: unknown = {
-          // biome-ignore lint/suspicious/noThenProperty: an object with a then of its own is what this is about
-          then: (answer: (value: string) => void) => answers.push(answer),
-        }
+        const thenable: unknown = Object.defineProperty({}, 'then', {
+          value: (answer: (value: string) => void) => answers.push(answer),
+        })
         return thenable as Promise<string>
       },
     })
@@ -428,6 +427,28 @@ describe("when the caller's own signal gives a call up, a tool that ignores its 
   })
 })
 
+test("a call that its caller gave up while its predicate thought is no denial of the predicate's", async () => {
+  const verdict = gate<boolean>()
+  const undecided = defineTool({
+    inputSchema: nothing,
+    when: () => verdict.promise,
+    execute: () => expect.fail('it ran after it was given up'),
+  })
+  const { agent, payloads } = bench({ budget: { denials: 0 }, tools: { undecided } })
+  const controller = new AbortController()
+  const reason = new RangeError('no longer wanted')
+  await agent.session('alice', async (s) => {
+    const call = rejection(s.callTool('undecided', {}, { signal: controller.signal }))
+    await turn()
+    controller.abort(reason)
+    expect(await call).toBe(reason)
+    verdict.open(true)
+    await turn()
+    expect(s.usage()).toMatchObject({ denials: 0, toolCalls: 0 })
+  })
+  expect(payloads('tool_denied')).toMatchObject([{ reason: 'aborted' }])
+})
+
 describe('a callback that ends with calls in flight', () => {
   const tools = () => {
     const running = stubborn()
@@ -579,6 +600,90 @@ describe('a callback that ends with calls in flight', () => {
   })
 })
 
+describe('what killed a session is told to its owner, and escapes through no call that nobody waits for:', () => {
+  const late = defineTool({
+    inputSchema: nothing,
+    when: async () => {
+      await turn()
+      return true
+    },
+    execute: () => 'done',
+  })
+  const quick = defineTool({ inputSchema: nothing, execute: () => 'done' })
+  const never = gate<never>().promise
+
+  test('the call that kills', async () => {
+    const { agent } = bench({ budget: { usd: 1 } })
+    const outcome = agent.session('alice', async (s) => {
+      s.callLlm(
+        { model: 'm', maxUsd: 2 },
+        () => expect.fail('it was called'),
+        () => expect.fail('there is no reply'),
+      )
+      await turn()
+      await turn()
+    })
+    expect(await rejection(outcome)).toMatchObject({ limit: 'usd' })
+  })
+
+  test.each(['quick', 'late'] as const)('the calls that are too many, refused %s', async (name) => {
+    const { agent } = bench({ budget: { toolCalls: 5 }, tools: { quick, late } })
+    const outcome = agent.session('alice', async (s) => {
+      for (let call = 0; call < 10; call++) s.callTool(name, {})
+      for (let call = 0; call < 10; call++) s.dispatch({ name, input: {} })
+      await turn()
+      await turn()
+    })
+    expect(await rejection(outcome)).toMatchObject({ limit: 'toolCalls' })
+  })
+
+  test('the calls of a session that is dead, of one nested in it, and of one that has been dead for long', async () => {
+    const outer = bench({ budget: { llmCalls: 0 }, tools: { quick } })
+    const inner = bench({ budget: { toolCalls: 5 }, tools: { quick } })
+    const sessions: Session<{ quick: typeof quick }>[] = []
+    const callAll = (): void => {
+      for (const s of sessions) {
+        s.callTool('quick', {})
+        s.dispatch({ name: 'quick', input: {} })
+        s.authorize('quick', {})
+        s.callLlm(
+          { model: 'm' },
+          () => expect.fail('it was called'),
+          () => expect.fail('there is no reply'),
+        )
+      }
+    }
+    const outcome = outer.agent.session('alice', async (s) => {
+      sessions.push(s, inner.agent.open('bob'))
+      thrown(() => s.reserve({ model: 'm' }))
+      callAll()
+      await turn()
+    })
+    expect(await rejection(outcome)).toMatchObject({ limit: 'llmCalls' })
+    callAll()
+    await turn()
+  })
+
+  test('the calls of a session that its caller cancelled', async () => {
+    const { agent } = bench({ budget: { toolCalls: 5 }, tools: { quick } })
+    const controller = new AbortController()
+    let session!: Session<{ quick: typeof quick }>
+    const outcome = agent.session(
+      'alice',
+      (s) => {
+        session = s
+        return never
+      },
+      { signal: controller.signal },
+    )
+    controller.abort(new RangeError('the client is gone'))
+    session.callTool('quick', {})
+    expect(await rejection(outcome)).toBeInstanceOf(RangeError)
+    session.callTool('quick', {})
+    await turn()
+  })
+})
+
 describe('nothing is settled twice', () => {
   test('when the tool answers in the very moment it is abandoned', async () => {
     const { tool, run } = stubborn({ timeoutMs: 200 })
@@ -601,6 +706,8 @@ describe('nothing is settled twice', () => {
   test('when a tool breaks its own session and returns nevertheless', async () => {
     const greedy = defineTool({
       inputSchema: nothing,
+      // Not asked about the result of a call that has been given up.
+      outputSchema: z.string().refine(() => expect.fail('it was asked')),
       execute: (_input, { session }) => {
         thrown(() => session.reserve({ usd: 5 }))
         return 'carried on'
@@ -612,6 +719,35 @@ describe('nothing is settled twice', () => {
       { ok: false, effect: 'unknown' },
       { ok: true, late: true },
     ])
+  })
+
+  test('when a tool answers twice: the second answer does not pass for the verdict on the first', async () => {
+    const verdict = gate<{ value: string }>()
+    const schema = { '~standard': { version: 1 as const, vendor: 'test', validate: () => verdict.promise } }
+    let answer!: (value: unknown) => void
+    const twice = defineTool({
+      inputSchema: nothing,
+      outputSchema: schema,
+      execute: () => {
+        const thenable: unknown = Object.defineProperty({}, 'then', {
+          value: (resolve: (value: unknown) => void) => {
+            answer = resolve
+          },
+        })
+        return thenable as Promise<string>
+      },
+    })
+    const { agent, payloads } = bench({ budget: { toolCalls: 1 }, tools: { twice } })
+    await agent.session('alice', async (s) => {
+      const call = s.callTool('twice', {})
+      await turn()
+      answer('result')
+      answer({ value: 'forged' })
+      await turn()
+      verdict.open({ value: 'checked' })
+      expect(await call).toBe('checked')
+    })
+    expect(payloads('tool_result')).toHaveLength(1)
   })
 
   test('when a tool breaks its own session and throws', async () => {

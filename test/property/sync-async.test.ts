@@ -154,7 +154,7 @@ function normalised(sink: MemorySink): string[] {
     line
       .replace(/^\{"v":1,"seq":\d+,/, '{')
       .replace(/,"prev_hash":.*$/, '}')
-      .replaceAll(/[0-9A-HJKMNP-TV-Z]{26}/g, (id) => {
+      .replaceAll(/\b[0-9A-HJKMNP-TV-Z]{26}\b/g, (id) => {
         if (!ids.has(id)) ids.set(id, `ID${ids.size}`)
         return ids.get(id) as string
       }),

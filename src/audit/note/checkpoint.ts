@@ -1,5 +1,6 @@
 import { describe } from '../../core/describe.js'
-import { readCount } from '../../core/guards.js'
+import { readCount, readOptions } from '../../core/guards.js'
+import { quote } from '../../core/json-text.js'
 import { emptyRoot, HASH_BYTES, readHash, sameHash } from '../merkle/hash.js'
 import { decodeBase64, encodeBase64 } from './base64.js'
 import { parseDecimal } from './decimal.js'
@@ -88,7 +89,8 @@ export function formatCheckpoint(checkpoint: Checkpoint): string {
  *
  * @param note the signed note.
  * @returns the checkpoint, or `malformed`, `bad_signature` with the `key`, `unknown_keys` or `other_origin`.
- * @throws what `openNote` throws, for `keys`.
+ * @throws TypeError when an option is unknown, or `keys` or `origin` is not what it should be; see `openNote`.
+ * @throws {@link RuntimeUnsupported} (ERR_RUNTIME_UNSUPPORTED) where there is no Ed25519.
  * @example
  * const opened = await openCheckpoint(bytes, { keys: [VerifierKey.parse(text)] })
  * if (opened.ok) console.log(opened.value.checkpoint.size)
@@ -98,17 +100,21 @@ export async function openCheckpoint(
   note: string | Uint8Array,
   trust: TrustOptions,
 ): Promise<Outcome<OpenedCheckpoint>> {
-  const opened = await openNote(note, trust.keys)
+  const { keys, origin } = readOptions('trust', trust, ['keys', 'origin'])
+  if (origin !== undefined && typeof origin !== 'string') {
+    throw new TypeError(`origin: expected a string, got ${describe(origin)}`)
+  }
+  const opened = await openNote(note, keys as readonly VerifierKey[])
   if (!opened.ok) return opened
   const parsed = parseCheckpoint(opened.value.text)
   if (!parsed.ok) return parsed
   const checkpoint = parsed.value
   const isOfLog =
-    trust.origin === undefined
+    origin === undefined
       ? opened.value.signedBy.some((key) => key.name === checkpoint.origin)
-      : trust.origin === checkpoint.origin
+      : origin === checkpoint.origin
   if (!isOfLog) {
-    const expected = trust.origin === undefined ? 'the log that the key is named after' : trust.origin
+    const expected = origin === undefined ? 'the log that the key is named after' : quote(origin)
     return refuse('other_origin', `the checkpoint is not of ${expected}`)
   }
   return accept(Object.freeze({ ...opened.value, checkpoint }))

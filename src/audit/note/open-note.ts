@@ -61,7 +61,8 @@ function byLabel(keys: readonly VerifierKey[]): Map<string, VerifierKey> {
   if (!Array.isArray(keys)) throw new TypeError('keys: expected an array of verifier keys')
   const known = new Map<string, VerifierKey>()
   for (const key of keys as readonly unknown[]) {
-    if (!(key instanceof VerifierKey)) throw new TypeError('keys: expected verifier keys; see VerifierKey.parse')
+    if (!(key instanceof VerifierKey))
+      throw new TypeError('keys: expected verifier keys; see VerifierKey.parse')
     const other = known.get(key.label)
     if (other !== undefined && String(other) !== String(key)) {
       throw new TypeError(`keys: two different keys are named ${key.label}`)

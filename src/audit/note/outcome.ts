@@ -7,12 +7,7 @@
  * - `other_origin`: a checkpoint of another log.
  * - `not_included`: the record is not at that index of the tree that the checkpoint is of.
  */
-export type RefusalReason =
-  | 'malformed'
-  | 'unknown_keys'
-  | 'bad_signature'
-  | 'other_origin'
-  | 'not_included'
+export type RefusalReason = 'malformed' | 'unknown_keys' | 'bad_signature' | 'other_origin' | 'not_included'
 
 /** What is wrong, in terms of the verifier: nothing of it is quoted from an untrusted text. */
 export interface Refusal {

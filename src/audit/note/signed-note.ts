@@ -1,4 +1,4 @@
-import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
+import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js'
 import { utf8Length } from '../../core/utf8.js'
 import { decodeBase64, encodeBase64 } from './base64.js'
 import { decodeText, forbiddenIn, MAX_NOTE_BYTES } from './note-text.js'
@@ -99,5 +99,5 @@ function formatSignature({ name, keyId, signature }: NoteSignature): string {
   if (!isKeyName(name)) throw new TypeError('note signature: no name of a key')
   if (!KEY_ID.test(keyId)) throw new TypeError('note signature: expected a key id of 8 hexadecimal digits')
   if (signature.length === 0) throw new TypeError('note signature: it is empty')
-  return `${PREFIX}${name} ${encodeBase64(Uint8Array.of(...hexToBytes(keyId), ...signature))}\n`
+  return `${PREFIX}${name} ${encodeBase64(concatBytes(hexToBytes(keyId), signature))}\n`
 }

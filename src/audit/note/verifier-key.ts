@@ -1,4 +1,4 @@
-import { bytesToHex } from '@noble/hashes/utils.js'
+import { bytesToHex, concatBytes } from '@noble/hashes/utils.js'
 import { describe } from '../../core/describe.js'
 import { sha256 } from '../merkle/hash.js'
 import { decodeBase64, encodeBase64 } from './base64.js'
@@ -14,19 +14,15 @@ const MAX_NAME_LENGTH = 512
 export const MAX_KEY_LENGTH = 1024
 
 const KEY_ID_BYTES = 4
-const FORBIDDEN_IN_NAME = /[\p{White_Space}\p{Cc}+]/u
+const FORBIDDEN_IN_NAME = /[\p{White_Space}+]/u
+/** Beyond the specification, for the verifier's own keys: their names are printed. */
+const INVISIBLE = /[\p{Cc}\p{Cf}]/u
 
 const encoder = new TextEncoder()
 
-/** True for a name that a key can have: not empty, and no white space or `+` in it. */
+/** True for a name that a key can have: not empty, and no white space or `+` in it. @see C2SP signed-note, "Format" */
 export function isKeyName(name: unknown): name is string {
-  return (
-    typeof name === 'string' &&
-    name.length > 0 &&
-    name.length <= MAX_NAME_LENGTH &&
-    name.isWellFormed() &&
-    !FORBIDDEN_IN_NAME.test(name)
-  )
+  return typeof name === 'string' && name !== '' && name.isWellFormed() && !FORBIDDEN_IN_NAME.test(name)
 }
 
 /**
@@ -69,12 +65,14 @@ export class VerifierKey {
 
   /**
    * @param publicKey 32 bytes, which are copied.
-   * @throws TypeError when the name is empty, longer than 512 characters or holds white space or a plus, or
-   * the key is not 32 bytes or one that anybody can sign for.
+   * @throws TypeError when the name is empty, longer than 512 characters or holds white space, a plus or
+   * what cannot be seen, or when the key is not 32 bytes or one that anybody can sign for.
    */
   constructor(name: string, publicKey: Uint8Array) {
-    if (!isKeyName(name)) {
-      throw new TypeError(`key name: expected 1 to ${MAX_NAME_LENGTH} characters without spaces or plus signs`)
+    if (!isKeyName(name) || name.length > MAX_NAME_LENGTH || INVISIBLE.test(name)) {
+      throw new TypeError(
+        `key name: expected 1 to ${MAX_NAME_LENGTH} visible characters without spaces or plus signs`,
+      )
     }
     if (!(publicKey instanceof Uint8Array) || publicKey.length !== PUBLIC_KEY_BYTES) {
       throw new TypeError(`public key: expected ${PUBLIC_KEY_BYTES} bytes`)
@@ -82,7 +80,8 @@ export class VerifierKey {
     this.#publicKey = Uint8Array.from(publicKey)
     if (isSmallOrder(this.#publicKey)) throw new TypeError('public key: anybody can sign for this key')
     this.name = name
-    this.id = bytesToHex(sha256(this.#hashed()).subarray(0, KEY_ID_BYTES))
+    const hashed = concatBytes(encoder.encode(`${name}\n`), this.#typed())
+    this.id = bytesToHex(sha256(hashed).subarray(0, KEY_ID_BYTES))
     Object.freeze(this)
   }
 
@@ -109,7 +108,7 @@ export class VerifierKey {
 
   /** The text that {@link VerifierKey.parse} reads. */
   toString(): string {
-    return `${this.label}+${encodeBase64(Uint8Array.of(ED25519_TYPE, ...this.#publicKey))}`
+    return `${this.label}+${encodeBase64(this.#typed())}`
   }
 
   /** As {@link VerifierKey.toString}. */
@@ -117,8 +116,7 @@ export class VerifierKey {
     return this.toString()
   }
 
-  #hashed(): Uint8Array {
-    const name = encoder.encode(`${this.name}\n`)
-    return Uint8Array.of(...name, ED25519_TYPE, ...this.#publicKey)
+  #typed(): Uint8Array {
+    return Uint8Array.of(ED25519_TYPE, ...this.#publicKey)
   }
 }
