@@ -13,6 +13,8 @@ const say = (text: string): void => {
 const path = process.argv[2] ?? ''
 try {
   AuditLog.of(fileSink(path), systemClock)
+  // After the first turn of the event loop the first record is with the kernel.
+  await new Promise(setImmediate)
   say('open')
 } catch (error) {
   say(error instanceof AuditLocked ? `${error.code} ${error.holder}` : String(error))

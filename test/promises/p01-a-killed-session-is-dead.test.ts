@@ -293,6 +293,7 @@ describe.each(SPEND_AND_TIME)('a kill by $limit, a limit on spend or time,', ({ 
         const struck = (async () => stroke(s, clock, agent))()
         early = s.signal
         expect(s.state).toBe('killed')
+        expect(early.aborted).toBe(true)
         return struck
       }),
     )

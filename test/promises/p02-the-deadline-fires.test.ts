@@ -225,16 +225,19 @@ describe('when the event loop was blocked past the deadline, so that no timer co
 
   test('the reply of a model call that did it is withheld, and what it used is charged', async () => {
     const { agent, clock, payloads } = bench({ budget: { wallMs: 1000 } })
+    let delivered: unknown
     const outcome = await rejection(
-      agent.session('alice', (s) =>
-        s.callLlm(
+      agent.session('alice', async (s) => {
+        const call = s.callLlm(
           { model: 'm' },
           () => clock.block(1000),
           () => ({ ...USAGE, costUsd: 0.25 }),
-        ),
-      ),
+        )
+        delivered = await rejection(call)
+      }),
     )
     expect(outcome).toMatchObject({ limit: 'wallMs', usage: { usd: 0.25 } })
+    expect(delivered).toBe(outcome)
     expect(payloads('llm_call')).toMatchObject([{ cost_usd: 0.25, metering: 'reported' }])
   })
 

@@ -32,9 +32,9 @@ interface NativeCrypto {
 
 /**
  * True for the keys under which a signature that needs no private key verifies: its owner could deny
- * whatever was signed.
+ * whatever was signed. Some runtimes accept such signatures and others do not.
  *
- * @see RFC 8032, section 8.4 (cofactor); "Taming the many EdDSAs", section 2
+ * @see Chalkias, Garillot, Nikolaenko: "Taming the many EdDSAs" (binding signatures)
  */
 export function isSmallOrder(publicKey: Uint8Array): boolean {
   const bytes = Uint8Array.from(publicKey)
@@ -43,8 +43,8 @@ export function isSmallOrder(publicKey: Uint8Array): boolean {
 }
 
 /**
- * A verifier for one public key: the runtime's own `crypto` where there is one, because Web Crypto is
- * slower and in some versions of Node prints a warning; Web Crypto everywhere else.
+ * A verifier for one public key: by the runtime's own `crypto` where there is one, which answers at once, and
+ * by Web Crypto everywhere else.
  *
  * @throws {@link RuntimeUnsupported} (ERR_RUNTIME_UNSUPPORTED) where neither has Ed25519.
  */

@@ -40,6 +40,14 @@ describe('the hash of a leaf', () => {
     expect(leafHash(new Uint8Array(300_000))).toEqual(prefixed(0, new Uint8Array(300_000)))
   })
 
+  test.each([3 * 65_535 - 1, 3 * 65_535, 3 * 65_535 + 1])(
+    'is that of %i bytes, where its own memory ends',
+    (length) => {
+      const bytes = new Uint8Array(length).fill(0x61)
+      expect(leafHash(bytes)).toEqual(prefixed(0, bytes))
+    },
+  )
+
   test('nothing of a longer entry before it is left in a shorter one', () => {
     leafHash('a long entry')
     expect(leafHash('b')).toEqual(prefixed(0, Uint8Array.of(0x62)))
