@@ -9,7 +9,7 @@ import { build } from 'esbuild'
  */
 const ENTRIES = {
   index: { maxBytes: 34_000, text: [], packages: ['zod', 'p-timeout'], node: false },
-  verify: { maxBytes: 12_000, text: [/zod/, /p-timeout/, /["'`]node:/], packages: ['ulid'], node: false },
+  verify: { maxBytes: 16_000, text: [/zod/, /p-timeout/, /["'`]node:/], packages: ['ulid'], node: false },
   testing: { maxBytes: 12_000, text: [], packages: ['zod', 'vitest'], node: false },
   cli: { maxBytes: 24_000, text: [], packages: ['zod', 'ulid'], node: true },
 }

@@ -9,7 +9,7 @@ import { RecordFilter } from './record-filter.js'
 import { TimelineView } from './timeline-view.js'
 import { EXIT_HELP } from './verdict-text.js'
 
-export const SHOW_HELP: string = `Usage: writ show <log> [filters] [--json]
+const SHOW_HELP: string = `Usage: writ show <log> [filters] [--json]
 
 Prints the records of an audit log as a timeline and checks its chain over the same bytes: the last line is
 the verdict. <log> is a file, or - for standard input.

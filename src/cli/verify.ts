@@ -7,7 +7,7 @@ import { Progress } from './progress.js'
 import { safeText } from './safe-text.js'
 import { EXIT_HELP } from './verdict-text.js'
 
-export const VERIFY_HELP: string = `Usage: writ verify <log> [--format aegrail] [--json]
+const VERIFY_HELP: string = `Usage: writ verify <log> [--format aegrail] [--json]
 
 Checks the hash chain of an audit log from its first byte to its last, in constant memory.
 <log> is a file, or - for standard input.

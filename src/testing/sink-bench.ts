@@ -14,7 +14,7 @@ export interface SinkUnderTest {
 }
 
 /** What a sink said or did against its contract. */
-export class SinkAssertionError extends Error {
+class SinkAssertionError extends Error {
   override readonly name = 'AssertionError'
 }
 

@@ -533,18 +533,46 @@ describe('a check that never answers', () => {
     const execute = vi.fn(() => 'ran')
     const tools = {
       slow: defineTool({ inputSchema: anything, when: () => answer.promise, execute }),
-      fast: defineTool({ inputSchema: anything, execute: () => 'ran' }),
     }
-    const { agent } = bench(tools, { budget: { toolCalls: 0 } })
+    const { agent, sink } = bench(tools, { budget: { toolCalls: 5, denials: 0 } })
     await expect(
       agent.session('alice', async (s) => {
         const slow = s.callTool('slow', {}).catch((error: unknown) => error)
-        const killed = await s.callTool('fast', {}).catch((error: unknown) => error)
+        const killed = await s.dispatch({ name: 'rm', input: {} }).catch((error: unknown) => error)
         answer.open(true)
         expect(await slow).toBe(killed)
       }),
-    ).rejects.toMatchObject({ limit: 'toolCalls' })
+    ).rejects.toMatchObject({ limit: 'denials' })
     expect(execute).not.toHaveBeenCalled()
+    expect(eventsOf(sink)).not.toContain('tool_call')
+  })
+
+  test('a thenable of the schema cannot answer for the predicate', async () => {
+    const asked = gate()
+    const execute = vi.fn(() => 'ran')
+    let again: (value: unknown) => void = () => undefined
+    const inputSchema = schemaOf(() =>
+      thenable((resolve) => {
+        again = resolve
+        resolve({ value: {} })
+      }),
+    )
+    const answer = gate<boolean>()
+    const when = (): Promise<boolean> => {
+      asked.open()
+      return answer.promise
+    }
+    const { agent, sink } = bench({ pay: defineTool({ inputSchema, when, execute }) })
+    await agent.session('alice', async (s) => {
+      const paying = s.dispatch({ name: 'pay', input: {} })
+      await asked.promise
+      again(true)
+      await turn()
+      answer.open(false)
+      expect(await paying).toMatchObject({ denial: { reason: 'predicate_false' } })
+    })
+    expect(execute).not.toHaveBeenCalled()
+    expect(reasonsOf(sink)).toEqual(['predicate_false'])
   })
 
   test('a thenable that answers twice is believed once', async () => {
@@ -792,7 +820,7 @@ describe('authorize', () => {
   }
 
   test('decides, and records, charges and runs nothing', async () => {
-    const { agent, sink } = bench(tools, { budget: { toolCalls: 1, denials: 0 } })
+    const { agent, sink } = bench(tools, { budget: { toolCalls: 1, denials: 5 } })
     await agent.session('alice', async (s) => {
       const before = sink.lines.length
       const usage = s.usage()

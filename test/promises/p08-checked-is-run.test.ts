@@ -549,6 +549,10 @@ describe('a polluted Object.prototype', () => {
           throw new RangeError('no')
         },
       }) as ToolSet[string],
+      terse: defineTool({
+        inputSchema: schemaOf(() => ({ issues: [{ message: 'wrong' }] })),
+        execute: () => 'ran',
+      }) as ToolSet[string],
       odd: defineTool({ inputSchema: schemaOf(() => 7), execute: () => 'ran' }) as ToolSet[string],
     }
     const agent = new Agent<ToolSet>({
@@ -575,6 +579,8 @@ describe('a polluted Object.prototype', () => {
       await tell(session.callTool('plain', { to: ['bob'] }))
       await tell(session.callTool('none', {}))
       await tell(session.callTool('odd', {}))
+      await tell(session.callTool('terse', {}))
+      await tell(agent.session('carol', () => 'told'))
       await tell(session.callTool('fail', {}))
       session.recordLlm({ model: 'm', inputTokens: 1, outputTokens: 2, costUsd: 0.5 })
       await tell(
@@ -590,18 +596,17 @@ describe('a polluted Object.prototype', () => {
       leave()
     }
     await session.close()
-    const sync = agent.sessionSync('bob', (s) => {
-      enter()
-      try {
-        return [
-          s.callTool('plain', { to: ['bob'] }),
-          s.authorize('none', {}).allowed,
-          s.authorize('plain', {}).allowed,
-        ]
-      } finally {
-        leave()
-      }
-    })
+    let sync: unknown
+    enter()
+    try {
+      sync = agent.sessionSync('bob', (s) => [
+        s.callTool('plain', { to: ['bob'] }),
+        s.authorize('none', {}).allowed,
+        s.authorize('plain', {}).allowed,
+      ])
+    } finally {
+      leave()
+    }
     // Ids and hashes differ from run to run; everything else is byte for byte the same.
     const text = sink
       .text()
@@ -626,6 +631,8 @@ describe('a polluted Object.prototype', () => {
       '{"to":["bob"]}',
       'ToolNotPermitted not_registered',
       'ToolNotPermitted schema_error',
+      'ToolNotPermitted invalid_input',
+      'told',
       'RangeError undefined',
       'reply',
     ])

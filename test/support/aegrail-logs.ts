@@ -5,8 +5,7 @@ import { sha256Hex } from '../../src/core/digest.js'
 
 const folder = join(import.meta.dirname, '../vectors/aegrail')
 
-/** Where a file of the vectors is. */
-export const aegrailPath = (name: string): string => join(folder, name)
+const aegrailPath = (name: string): string => join(folder, name)
 
 export const aegrailBytes = (name: string): Uint8Array => new Uint8Array(readFileSync(aegrailPath(name)))
 
@@ -52,7 +51,7 @@ export function aegrailChain(parts: readonly AegrailParts[]): string[] {
   })
 }
 
-/** Does what its own verifier would never see: a line that is no record, in a chain of one. */
+/** A first line with this text as its payload, whatever it is; its hash does not hold. */
 export function aegrailLine(payload: string): string {
   return `{${bodyOf({ payload })},"prev_hash":null,"event_hash":"${'0'.repeat(64)}"}`
 }

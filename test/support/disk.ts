@@ -32,7 +32,7 @@ const NAMES = [
   'unlinkSync',
 ] as const satisfies readonly (keyof FileIo)[]
 
-export function ioError(code: string, syscall: string): NodeJS.ErrnoException {
+function ioError(code: string, syscall: string): NodeJS.ErrnoException {
   return Object.assign(new TypeError(`${code}: injected into ${syscall}`), { code, syscall })
 }
 

@@ -82,10 +82,10 @@ export class CompactTree {
   }
 
   /** The root over the leaves so far, 32 bytes; of no leaves, SHA-256 of nothing. */
-  root(): Uint8Array<ArrayBuffer> {
+  root(): Uint8Array {
     const last = this.#nodes.length - 1
     if (last < 0) return emptyRoot()
-    let root = Uint8Array.from(this.#nodes[last] as Uint8Array)
+    let root: Uint8Array = Uint8Array.from(this.#nodes[last] as Uint8Array)
     for (let index = last - 1; index >= 0; index--) root = nodeHash(this.#nodes[index] as Uint8Array, root)
     return root
   }

@@ -86,7 +86,7 @@ export class VerifierKey {
   }
 
   /** A copy of the public key, 32 bytes. */
-  get publicKey(): Uint8Array<ArrayBuffer> {
+  get publicKey(): Uint8Array {
     return Uint8Array.from(this.#publicKey)
   }
 

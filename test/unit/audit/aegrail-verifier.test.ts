@@ -324,6 +324,12 @@ describe('bad input is judged in bounded time and memory', () => {
     })
   })
 
+  test('NULs are seen in the part of a line that is not kept', async () => {
+    const long = new Uint8Array(MAX_AEGRAIL_LINE_BYTES + 10).fill(0x78)
+    expect((await verifyAegrailLog([fileOf(happy), long, new Uint8Array(10)])).verdict).toBe('CRASH_DAMAGED')
+    expect((await verifyAegrailLog([fileOf(happy), long])).verdict).toBe('TAMPERED')
+  })
+
   test('a line may be as long as the bound and no longer', async () => {
     const lineOf = (bytes: number): string => {
       const [empty = ''] = aegrailChain([{ payload: '{"x":""}' }])

@@ -27,7 +27,7 @@ function split(bytes: Uint8Array, pieceBytes: number): Seen[] {
 }
 
 test('every line comes with its place and what is wrong with it, whatever the pieces', () => {
-  const content = fc.string({ unit: fc.constantFrom('a', '\0', '\r', '\n', '\n'), maxLength: 60 })
+  const content = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd', '\0', '\r', '\n'), maxLength: 60 })
   fc.assert(
     fc.property(content, fc.integer({ min: 1, max: 70 }), (text, pieceBytes) => {
       const parts = text.split('\n')

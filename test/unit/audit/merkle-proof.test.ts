@@ -32,6 +32,13 @@ const included: InclusionClaim = {
   root: rootOf(7),
   proof: finish(ProofBuilder.inclusion(5, 7)),
 }
+const first: InclusionClaim = {
+  leafHash: leaves[0]!,
+  index: 0,
+  size: 7,
+  root: rootOf(7),
+  proof: finish(ProofBuilder.inclusion(0, 7)),
+}
 const extended: ConsistencyClaim = {
   firstSize: 6,
   firstRoot: rootOf(6),
@@ -101,11 +108,21 @@ describe('an inclusion claim does not hold', () => {
     ['with one hash more', { proof: [...included.proof, leaves[0]] }],
     ['with the proof reversed', { proof: included.proof.toReversed() }],
     ['with a short hash', { proof: included.proof.with(0, new Uint8Array(31)) }],
+    ['at index 1 of one leaf', { index: 1, size: 1, root: included.leafHash, proof: [] }],
+    ['with a byte after a hash', { proof: included.proof.map((hash) => Uint8Array.of(...hash, 0)) }],
+    [
+      'with a byte after the hash of a left sibling',
+      { proof: included.proof.with(0, Uint8Array.of(...included.proof[0]!, 0)) },
+    ],
+    ['with a byte after the leaf hash', { leafHash: Uint8Array.of(...included.leafHash, 0) }],
+    ['of a first leaf with a byte after it', { ...first, leafHash: Uint8Array.of(...first.leafHash, 0) }],
     ['with something else as proof', { proof: 'proof' }],
     ['with something else as hash', { proof: [1, 2, 3] }],
     ['with something else as leaf', { leafHash: 'leaf' }],
   ]
-  test('unless it is as it was', () => expect(verifyInclusion(included)).toBe(true))
+  test.each([included, first])('unless it is as it was (%#)', (claim) =>
+    expect(verifyInclusion(claim)).toBe(true),
+  )
   test.each(cases)('%s', (_, change) => {
     expect(verifyInclusion({ ...included, ...change } as InclusionClaim)).toBe(false)
   })

@@ -79,6 +79,12 @@ describe('it is malformed', () => {
     ['in UTF-16', Uint8Array.from(Buffer.from(noteOf(line()), 'utf16le')), 'control character'],
     ['with an overlong encoding', Uint8Array.of(0xc1, 0x8a, 0x0a), 'not UTF-8'],
     ['of 1 MiB and a byte', long(MAX_NOTE_BYTES + 1), 'longer than 1048576 bytes'],
+    ['of 1 MiB characters, one of them of three bytes', long(MAX_NOTE_BYTES), 'longer than 1048576 bytes'],
+    [
+      'of 1 MiB in other characters',
+      `${'\u20ac'.repeat(400_000)}${noteOf(line())}`,
+      'longer than 1048576 bytes',
+    ],
     ['of 1 MiB and a byte, as bytes', bytesOf(long(MAX_NOTE_BYTES)), 'longer than 1048576 bytes'],
     ['of 64 MiB', new Uint8Array(2 ** 26).fill(0x0a), 'longer than 1048576 bytes'],
     ['with a hyphen for the dash', noteOf(line()).replace('\u2014', '-'), 'em dash'],

@@ -133,7 +133,7 @@ describe('a verifier key', () => {
     ['a short key', `a+00000000+${encodeBase64(Uint8Array.of(1, ...PUBLIC.subarray(1)))}`, /32 bytes/],
     ['no key', 'a+00000000+', /type/],
     ['base64 that is cut', vkey.slice(0, -1), /base64/],
-    ['1 MB', vkey + 'A'.repeat(1_000_000), /expected/],
+    ['1 MB', vkey + 'A'.repeat(1_000_000), /a string of \d+ characters/],
     ['a signing key', SigningKey.fromSeed(NAME, SEED).encode(), /expected|base64/],
   ])('is not %s', (_, text, message) => {
     expect(() => VerifierKey.parse(text as string)).toThrow(TypeError)
