@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { chain, fileOf } from '../support/audit-logs.js'
 import { bundle, type Finished, type RunOptions, runNode, start } from '../support/child.js'
+import { command, hasCommand } from '../support/commands.js'
 
 let folder: string
 let program: string
@@ -95,7 +96,7 @@ describe('standard input', () => {
 
   test('may be a named pipe too', async () => {
     const pipe = join(folder, 'pipe')
-    execFileSync('mkfifo', [pipe])
+    command('mkfifo', [pipe])
     const finished = writ(['verify', pipe, '--json'])
     const writer = spawn('cp', [log, pipe])
     await once(writer, 'close')
@@ -135,23 +136,14 @@ describe('output', () => {
   })
 })
 
-describe.skipIf(!hasScript())('on a terminal', () => {
-  const onTerminal = (args: string, env: Record<string, string> = {}): string =>
-    execFileSync('script', ['-qec', `stty cols 70; ${process.execPath} ${program} ${args}`, '/dev/null'], {
-      encoding: 'utf8',
-      env: { ...process.env, TERM: 'xterm', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-  const tryOnTerminal = (args: string, env?: Record<string, string>): string => {
-    try {
-      return onTerminal(args, env)
-    } catch (error) {
-      return (error as { stdout: string }).stdout
-    }
+describe.skipIf(!hasCommand('script', '-qec', 'stty cols 70', '/dev/null'))('on a terminal', () => {
+  const onTerminal = (args: string, env: Record<string, string>): string => {
+    const line = `stty cols 70; ${process.execPath} ${program} ${args}`
+    return command('script', ['-qec', line, '/dev/null'], { TERM: 'xterm', ...env })
   }
 
   test('there are colours, and rows are cut to its width', () => {
-    const out = tryOnTerminal(`show ${log}`, { NO_COLOR: '' })
+    const out = onTerminal(`show ${log}`, { NO_COLOR: '' })
     expect(out).toContain('\u001b[')
     const rows = stripVTControlCharacters(out).split('\r\n').slice(0, 50)
     for (const row of rows) expect(row.length).toBeLessThanOrEqual(70)
@@ -162,7 +154,7 @@ describe.skipIf(!hasScript())('on a terminal', () => {
     ['NO_COLOR', { NO_COLOR: '1' }],
     ['a dumb terminal', { TERM: 'dumb', NO_COLOR: '' }],
   ])('%s: no colours', (_, env) => {
-    const out = tryOnTerminal(`show ${log}`, env)
+    const out = onTerminal(`show ${log}`, env)
     expect(out).toContain('session started')
     expect(out).not.toContain('\u001b[3')
   })
@@ -192,12 +184,3 @@ test('the working directory is where a relative path begins', async () => {
   mkdirSync(join(folder, 'sub'))
   expect((await writ(['verify', '../audit.jsonl'], { cwd: join(folder, 'sub') })).status).toBe(1)
 })
-
-function hasScript(): boolean {
-  try {
-    execFileSync('script', ['-qec', 'stty cols 70', '/dev/null'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}

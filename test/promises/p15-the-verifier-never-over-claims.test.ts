@@ -1,10 +1,11 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { EXIT_CODES, type VerifyReport, verifyLog } from 'writ/verify'
 import { fileOf, piecesOf, rewritten, temporaryFolder } from '../support/audit-logs.js'
+import { hasCommand } from '../support/commands.js'
 
 /** A log that the file sink wrote, so that its lines say what had been stored. */
 const LOG = readFileSync(join(import.meta.dirname, '../vectors/writ-log.jsonl'))
@@ -252,45 +253,48 @@ test('a line without an end is refused without being kept', async () => {
   expect(report.fault?.detail).toContain('longer than')
 })
 
-describe.skipIf(!hasJq())('a second verifier, of bash, sha256sum and jq, agrees', () => {
-  const script = join(import.meta.dirname, '../../scripts/verify.sh')
-  const few = lines.slice(0, 4)
-  const cut = fileOf(few)
+describe.skipIf(!hasCommand('jq', '--version'))(
+  'a second verifier, of bash, sha256sum and jq, agrees',
+  () => {
+    const script = join(import.meta.dirname, '../../scripts/verify.sh')
+    const few = lines.slice(0, 4)
+    const cut = fileOf(few)
 
-  test.each<[name: string, log: () => Uint8Array]>([
-    ['the log itself', () => cut],
-    ['a changed byte', () => cut.with(starts[2]! + 200, 0x21)],
-    ['a changed link', () => fileOf(few.with(2, few[2]!.replace(/"prev_hash":"./, '"prev_hash":"g')))],
-    [
-      'a changed seq, sealed anew',
-      () => fileOf(rewritten(few.with(2, few[2]!.replace('"seq":2', '"seq":5')))),
-    ],
-    ['a line less', () => fileOf(few.toSpliced(1, 1))],
-    ['a line twice', () => fileOf(few.toSpliced(1, 0, few[1]!))],
-    ['two lines swapped', () => fileOf(few.with(1, few[2]!).with(2, few[1]!))],
-    ['CR LF', () => fileOf(few.map((line) => `${line}\r`))],
-    ['a blank line', () => fileOf([...few, ''])],
-    ['a byte order mark', () => new Uint8Array([0xef, 0xbb, 0xbf, ...cut])],
-    ['a cut line', () => cut.subarray(0, -20)],
-    ['no last LF', () => cut.subarray(0, -1)],
-    ['a NUL', () => new Uint8Array([...cut.subarray(0, 300), 0, ...cut.subarray(300)])],
-    ['NULs at the end', () => new Uint8Array([...cut, 0, 0, 0])],
-    ['nothing', () => new Uint8Array(0)],
-    ['a line less at the end, which neither can see', () => fileOf(few.slice(0, 3))],
-    [
-      'everything written anew, which neither can see',
-      () => fileOf(rewritten(few.with(0, few[0]!.replace('4242', '4243')))),
-    ],
-  ])('on %s', async (_, log) => {
-    const path = join(temporaryFolder(), 'log.jsonl')
-    writeFileSync(path, log())
-    const { verdict, size, head } = await verifyLog(log())
-    const { stdout, code } = await run('bash', [script, path])
-    if (verdict === 'UNANCHORED')
-      expect({ stdout, code }).toEqual({ stdout: `OK ${size} head ${head}\n`, code: 0 })
-    else expect(code).toBe(2)
-  })
-})
+    test.each<[name: string, log: () => Uint8Array]>([
+      ['the log itself', () => cut],
+      ['a changed byte', () => cut.with(starts[2]! + 200, 0x21)],
+      ['a changed link', () => fileOf(few.with(2, few[2]!.replace(/"prev_hash":"./, '"prev_hash":"g')))],
+      [
+        'a changed seq, sealed anew',
+        () => fileOf(rewritten(few.with(2, few[2]!.replace('"seq":2', '"seq":5')))),
+      ],
+      ['a line less', () => fileOf(few.toSpliced(1, 1))],
+      ['a line twice', () => fileOf(few.toSpliced(1, 0, few[1]!))],
+      ['two lines swapped', () => fileOf(few.with(1, few[2]!).with(2, few[1]!))],
+      ['CR LF', () => fileOf(few.map((line) => `${line}\r`))],
+      ['a blank line', () => fileOf([...few, ''])],
+      ['a byte order mark', () => new Uint8Array([0xef, 0xbb, 0xbf, ...cut])],
+      ['a cut line', () => cut.subarray(0, -20)],
+      ['no last LF', () => cut.subarray(0, -1)],
+      ['a NUL', () => new Uint8Array([...cut.subarray(0, 300), 0, ...cut.subarray(300)])],
+      ['NULs at the end', () => new Uint8Array([...cut, 0, 0, 0])],
+      ['nothing', () => new Uint8Array(0)],
+      ['a line less at the end, which neither can see', () => fileOf(few.slice(0, 3))],
+      [
+        'everything written anew, which neither can see',
+        () => fileOf(rewritten(few.with(0, few[0]!.replace('4242', '4243')))),
+      ],
+    ])('on %s', async (_, log) => {
+      const path = join(temporaryFolder(), 'log.jsonl')
+      writeFileSync(path, log())
+      const { verdict, size, head } = await verifyLog(log())
+      const { stdout, code } = await run('bash', [script, path])
+      if (verdict === 'UNANCHORED')
+        expect({ stdout, code }).toEqual({ stdout: `OK ${size} head ${head}\n`, code: 0 })
+      else expect(code).toBe(2)
+    })
+  },
+)
 
 async function run(command: string, args: string[]): Promise<{ stdout: string; code: number }> {
   try {
@@ -298,14 +302,5 @@ async function run(command: string, args: string[]): Promise<{ stdout: string; c
   } catch (error) {
     const { stdout, code } = error as { stdout: string; code: number }
     return { stdout, code }
-  }
-}
-
-function hasJq(): boolean {
-  try {
-    execFileSync('jq', ['--version'])
-    return true
-  } catch {
-    return false
   }
 }

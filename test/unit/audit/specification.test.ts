@@ -7,6 +7,7 @@ import { EVENTS } from '../../../src/audit/event.js'
 import { MAX_LINE_BYTES } from '../../../src/audit/record.js'
 import { EXIT } from '../../../src/cli/cli-io.js'
 import { bytesOf, temporaryFolder } from '../../support/audit-logs.js'
+import { hasCommand } from '../../support/commands.js'
 
 const root = join(import.meta.dirname, '../../..')
 const specification = readFileSync(join(root, 'docs/audit-log.md'), 'utf8')
@@ -50,7 +51,7 @@ test('the specification gives the length of the longest line', () => {
   expect(section('The file')).toContain(`at most ${MAX_LINE_BYTES.toLocaleString('en')} bytes`)
 })
 
-test.skipIf(!hasJq())('the shell check of the specification works', async () => {
+test.skipIf(!hasCommand('jq', '--version'))('the shell check of the specification works', async () => {
   const script = /```sh\n([\s\S]*?)```/.exec(section('Checking a log'))?.[1] ?? ''
   const folder = temporaryFolder()
   const check = (text: string): string => {
@@ -70,12 +71,3 @@ test.skipIf(!hasJq())('the shell check of the specification works', async () => 
   expect(check(some.replace('4521', '4522'))).toBe('BAD line 1\n')
   expect(check(some.split('\n').slice(1).join('\n'))).toBe('BAD line 0\n')
 })
-
-function hasJq(): boolean {
-  try {
-    execFileSync('jq', ['--version'])
-    return true
-  } catch {
-    return false
-  }
-}

@@ -7,6 +7,7 @@ import type { AuditRecord } from 'writ'
 import { verifyLog } from 'writ/verify'
 import { EVENTS } from '../../../src/audit/event.js'
 import { temporaryFolder } from '../../support/audit-logs.js'
+import { hasCommand } from '../../support/commands.js'
 import { writeFixedLog } from '../../support/fixed-log.js'
 
 const VECTOR = join(import.meta.dirname, '../../vectors/writ-log.jsonl')
@@ -85,17 +86,8 @@ test('its README says what becomes of it when it is changed', async () => {
   expect(found).toEqual(listed)
 })
 
-test.skipIf(!hasJq())('the shell check agrees', async () => {
+test.skipIf(!hasCommand('jq', '--version'))('the shell check agrees', async () => {
   const { size, head } = await verifyLog(readFileSync(VECTOR))
   const script = join(import.meta.dirname, '../../../scripts/verify.sh')
   expect(execFileSync('bash', [script, VECTOR], { encoding: 'utf8' })).toBe(`OK ${size} head ${head}\n`)
 })
-
-function hasJq(): boolean {
-  try {
-    execFileSync('jq', ['--version'])
-    return true
-  } catch {
-    return false
-  }
-}

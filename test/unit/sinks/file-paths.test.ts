@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -6,6 +5,7 @@ import { AuditSink } from 'writ'
 import { fileSink } from '../../../src/sinks/file.js'
 import { thrown } from '../../support/agents.js'
 import { agentOn, temporaryFolder } from '../../support/audit-logs.js'
+import { command } from '../../support/commands.js'
 import { Disk } from '../../support/disk.js'
 
 /** What an agent says whose log is at this path. */
@@ -105,7 +105,7 @@ function link(folder: string, target: string): string {
 
 function fifo(folder: string): string {
   const path = join(folder, 'pipe')
-  execFileSync('mkfifo', [path])
+  command('mkfifo', [path])
   return path
 }
 
