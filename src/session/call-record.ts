@@ -36,9 +36,11 @@ export class CallRecord {
     )
   }
 
-  /** The call may have its effect from now on. */
+  /** The call may have its effect from now on, unless it is stopped while its input is redacted. */
   intent({ tool, input }: Permit): void {
-    this.#core.emit('tool_call', payloads.toolCall(this.#members, payloads.args(tool, input, true)))
+    const args = payloads.args(tool, input, true)
+    if (this.#closed) return
+    this.#core.emit('tool_call', payloads.toolCall(this.#members, args))
     this.#tool = tool
   }
 

@@ -61,6 +61,7 @@ export function* callSteps(
 
   // Intent before effect: from here on the log says that the tool may have run.
   record.intent(decision)
+  throwIfStopped(call)
   try {
     const flushed = driver.flush(core)
     if (flushed !== undefined) yield flushed

@@ -8,11 +8,10 @@ import {
   type Session,
   SessionClosed,
   type SyncSession,
-  type ToolSet,
 } from 'writ'
 import type { FakeClock } from 'writ/testing'
 import * as z from 'zod'
-import { type Bench, bench, rejection, thrown } from '../support/agents.js'
+import { bench, rejection, thrown } from '../support/agents.js'
 import { gate, turn } from '../support/tools.js'
 
 const add = defineTool({
@@ -195,9 +194,9 @@ describe('a session that was opened without a callback ends by itself', () => {
   test('when it is killed by depth, from inside one of its tools', async () => {
     const delegate = defineTool({
       inputSchema: z.object({}),
-      execute: () => agent.session('bob', () => expect.fail('the nested session was opened')),
+      execute: (): Promise<never> => agent.session('bob', () => expect.fail('the nested session was opened')),
     })
-    const { agent, payloads } = bench({ budget: { depth: 0 }, tools: { delegate } }) as Bench<ToolSet>
+    const { agent, payloads } = bench({ budget: { depth: 0 }, tools: { delegate } })
     const s = agent.open('alice')
     const error = await rejection(s.callTool('delegate', {}))
     expect(error).toMatchObject({ limit: 'depth', used: 0, max: 0 })

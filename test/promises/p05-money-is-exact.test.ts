@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type AuditRecord, AuditSink, type LlmUsage, type Session } from 'writ'
+import { type AuditRecord, AuditSink, type LlmUsage, type SealedRecord, type Session } from 'writ'
 import { bench, rejection, thrown } from '../support/agents.js'
 
 const NANO = 1_000_000_000
@@ -9,19 +9,19 @@ function cost(costUsd: number): LlmUsage {
   return { model: 'm', inputTokens: 0, outputTokens: 0, costUsd }
 }
 
-/** A sink that keeps the last line alone: what a million records would be otherwise. */
-function lastLine(): { readonly audit: AuditSink; readonly record: () => AuditRecord } {
-  let last!: AuditRecord | (() => AuditRecord)
+/** A sink that keeps the last record alone: a million of them would be half a gigabyte. */
+function lastRecord(): { readonly audit: AuditSink; readonly record: () => AuditRecord } {
+  let last!: SealedRecord
   const audit = AuditSink.callback((record) => {
-    last = () => record.parse()
+    last = record
   })
-  return { audit, record: () => (typeof last === 'function' ? last() : last) }
+  return { audit, record: () => last.parse() }
 }
 
 test('a million charges of $0.000001 are exactly $1, and the next one is one too many', {
   timeout: 120_000,
 }, async () => {
-  const { audit, record } = lastLine()
+  const { audit, record } = lastRecord()
   const { agent } = bench({ budget: { usd: 1 }, audit })
   const outcome = await rejection(
     agent.session('alice', (s) => {

@@ -704,10 +704,13 @@ describe('nothing is settled twice', () => {
   })
 
   test('when a tool breaks its own session and returns nevertheless', async () => {
+    let asked = false
     const greedy = defineTool({
       inputSchema: nothing,
-      // Not asked about the result of a call that has been given up.
-      outputSchema: z.string().refine(() => expect.fail('it was asked')),
+      outputSchema: z.string().refine(() => {
+        asked = true
+        return true
+      }),
       execute: (_input, { session }) => {
         thrown(() => session.reserve({ usd: 5 }))
         return 'carried on'
@@ -719,6 +722,8 @@ describe('nothing is settled twice', () => {
       { ok: false, effect: 'unknown' },
       { ok: true, late: true },
     ])
+    // Nobody is asked about a result that is dropped.
+    expect(asked).toBe(false)
   })
 
   test('when a tool answers twice: the second answer does not pass for the verdict on the first', async () => {
@@ -748,6 +753,27 @@ describe('nothing is settled twice', () => {
       expect(await call).toBe('checked')
     })
     expect(payloads('tool_result')).toHaveLength(1)
+  })
+
+  test.each([
+    ['permitted', true, 'aborted'],
+    ['denied', false, 'predicate_false'],
+  ])('when a call is given up while its %s input is redacted for the log', async (_what, verdict, reason) => {
+    const controller = new AbortController()
+    const leaky = defineTool({
+      inputSchema: nothing,
+      when: () => verdict,
+      redact: () => controller.abort(new RangeError('given up')),
+      execute: () => expect.fail('it ran after it was given up'),
+    })
+    const { agent, payloads } = bench({ budget: { toolCalls: 5 }, tools: { leaky } })
+    await agent.session('alice', async (s) => {
+      await rejection(s.callTool('leaky', {}, { signal: controller.signal }))
+    })
+    expect(payloads('tool_call')).toEqual([])
+    expect(payloads('tool_denied')).toMatchObject([{ reason }])
+    expect(payloads('tool_denied')).toHaveLength(1)
+    expect(payloads('tool_result')).toEqual([])
   })
 
   test('when a tool breaks its own session and throws', async () => {
