@@ -27,6 +27,7 @@ export class BlockingSession<Tools extends ToolSet = ToolSet>
   constructor(core: SessionCore) {
     super(core)
     this.#core = core
+    Object.freeze(this)
   }
 
   callTool<N extends keyof Tools & string>(

@@ -22,6 +22,7 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
   constructor(core: SessionCore) {
     super(core)
     this.#core = core
+    Object.freeze(this)
   }
 
   callTool<N extends keyof Tools & string>(

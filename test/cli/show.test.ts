@@ -348,6 +348,13 @@ describe('a log that does not hold is not shown as if it did', () => {
     expect(out.split('\n')[1]).toContain('-- from here on')
   })
 
+  test('and a line that nobody can read is shown whatever the filter: it may be the one', async () => {
+    const { out } = await show(Buffer.concat([vector, Buffer.from('oops\n')]), ['--user', 'nobody'])
+    const rows = out.trimEnd().split('\n')
+    expect(rows).toHaveLength(3)
+    expect(rows[1]).toContain(`line 25, byte ${vector.length}: not a JSON object: oops`)
+  })
+
   test('also where the fault is a cut last line', async () => {
     const { out, status } = await show(vector.subarray(0, -1))
     expect(status).toBe(7)
