@@ -75,7 +75,7 @@ async function tenCalls(s: Session<typeof tools>, signal: AbortSignal): Promise<
   )
   await s.authorize('pay', input)
   s.recordLlm(usage)
-  s.reserve({ usd: 0.001 }).release()
+  for (let holds = 0; holds < 10; holds++) s.reserve({ usd: 0.001 }).release()
 }
 
 function tenSyncCalls(s: SyncSession<typeof tools>): void {
@@ -89,7 +89,7 @@ function tenSyncCalls(s: SyncSession<typeof tools>): void {
   s.dispatch({ name: 'pay', input })
   s.authorize('plain', input)
   s.recordLlm(usage)
-  s.reserve({ usd: 0.001 }).release()
+  for (let holds = 0; holds < 10; holds++) s.reserve({ usd: 0.001 }).release()
 }
 
 const warnings: Error[] = []

@@ -22,6 +22,7 @@ import {
   eventsOf,
   GatedSink,
   gate,
+  killOf,
   type MemorySink,
   payloadsOf,
   raise,
@@ -535,14 +536,13 @@ describe('a check that never answers', () => {
       slow: defineTool({ inputSchema: anything, when: () => answer.promise, execute }),
     }
     const { agent, sink } = bench(tools, { budget: { toolCalls: 5, denials: 0 } })
-    await expect(
-      agent.session('alice', async (s) => {
-        const slow = s.callTool('slow', {}).catch((error: unknown) => error)
-        const killed = await s.dispatch({ name: 'rm', input: {} }).catch((error: unknown) => error)
-        answer.open(true)
-        expect(await slow).toBe(killed)
-      }),
-    ).rejects.toMatchObject({ limit: 'denials' })
+    const end = await killOf(agent, async (s) => {
+      const slow = s.callTool('slow', {}).catch((error: unknown) => error)
+      const killed = await s.dispatch({ name: 'rm', input: {} }).catch((error: unknown) => error)
+      answer.open(true)
+      expect(await slow).toBe(killed)
+    })
+    expect(end).toMatchObject({ limit: 'denials' })
     expect(execute).not.toHaveBeenCalled()
     expect(eventsOf(sink)).not.toContain('tool_call')
   })
@@ -778,17 +778,14 @@ describe('dispatch', () => {
 
   test('throws only what ended the session', async () => {
     const { agent } = bench(tools, { budget: { toolCalls: 1 } })
-    await expect(
-      agent.session('alice', async (s) => {
-        await s.dispatch({ name: 'fine', input: { amount: 1 } })
-        const killed = await s
-          .dispatch({ name: 'fine', input: { amount: 1 } })
-          .catch((error: unknown) => error)
-        expect(killed).toMatchObject({ code: 'ERR_BUDGET_EXCEEDED' })
-        await expect(s.dispatch({ name: 'nothing', input: {} })).rejects.toBe(killed)
-        await expect(s.authorize('fine', { amount: 1 })).rejects.toBe(killed)
-      }),
-    ).rejects.toMatchObject({ limit: 'toolCalls' })
+    const end = await killOf(agent, async (s) => {
+      await s.dispatch({ name: 'fine', input: { amount: 1 } })
+      const killed = await s.dispatch({ name: 'fine', input: { amount: 1 } }).catch((error: unknown) => error)
+      expect(killed).toMatchObject({ code: 'ERR_BUDGET_EXCEEDED' })
+      await expect(s.dispatch({ name: 'nothing', input: {} })).rejects.toBe(killed)
+      await expect(s.authorize('fine', { amount: 1 })).rejects.toBe(killed)
+    })
+    expect(end).toMatchObject({ limit: 'toolCalls' })
   })
 
   test('a request that is none is misuse, not a denial', async () => {
@@ -869,14 +866,13 @@ describe('authorize', () => {
     const answer = gate<boolean>()
     const slow = defineTool({ inputSchema: anything, when: () => answer.promise, execute })
     const { agent } = bench({ ...tools, slow }, { budget: { denials: 0 } })
-    await expect(
-      agent.session('alice', async (s) => {
-        const deciding = s.authorize('slow', {}).catch((error: unknown) => error)
-        const killed = await s.dispatch({ name: 'rm', input: {} }).catch((error: unknown) => error)
-        answer.open(true)
-        expect(await deciding).toBe(killed)
-      }),
-    ).rejects.toMatchObject({ limit: 'denials' })
+    const end = await killOf(agent, async (s) => {
+      const deciding = s.authorize('slow', {}).catch((error: unknown) => error)
+      const killed = await s.dispatch({ name: 'rm', input: {} }).catch((error: unknown) => error)
+      answer.open(true)
+      expect(await deciding).toBe(killed)
+    })
+    expect(end).toMatchObject({ limit: 'denials' })
   })
 
   test('is refused when its session dies while the predicate thinks', async () => {

@@ -3,7 +3,16 @@
  */
 import { describe, expect, test, vi } from 'vitest'
 import { type BudgetExceeded, defineTool, type ToolSet } from 'writ'
-import { anything, bench, eventsOf, payloadsOf, reasonsOf, recordsOf } from '../support/tools.js'
+import {
+  anything,
+  bench,
+  eventsOf,
+  killOf,
+  killOfSync,
+  payloadsOf,
+  reasonsOf,
+  recordsOf,
+} from '../support/tools.js'
 
 /** One way to be denied for each reason that does not end the session. */
 const PROBES: Record<string, { readonly name: string; readonly input: unknown }> = {
@@ -53,16 +62,13 @@ describe.each(Object.entries(PROBES))('a denial as %s', (reason, probe) => {
     execute.mockClear()
     const { agent, sink } = bench(tools, { budget: { toolCalls: 9, denials: 3 } })
     let fourth: unknown
-    const killed = await agent
-      .session('alice', async (s) => {
-        for (let probes = 1; probes <= 3; probes++) await s.dispatch(probe)
-        expect(s.state).toBe('open')
-        fourth = await s.dispatch(probe).catch((error: unknown) => error)
-        expect(s.state).toBe('killed')
-        await expect(s.dispatch({ name: 'pay', input: {} })).rejects.toBe(fourth)
-        return 'swallowed'
-      })
-      .catch((error: unknown) => error)
+    const killed = await killOf(agent, async (s) => {
+      for (let probes = 1; probes <= 3; probes++) await s.dispatch(probe)
+      expect(s.state).toBe('open')
+      fourth = await s.dispatch(probe).catch((error: unknown) => error)
+      expect(s.state).toBe('killed')
+      await expect(s.dispatch({ name: 'pay', input: {} })).rejects.toBe(fourth)
+    })
     expect(killed).toBe(fourth)
     expect(killed).toMatchObject({ code: 'ERR_BUDGET_EXCEEDED', limit: 'denials', used: 3, max: 3 })
     expect((killed as BudgetExceeded).usage).toMatchObject({ denials: 3, toolCalls: 0 })
@@ -74,22 +80,16 @@ describe.each(Object.entries(PROBES))('a denial as %s', (reason, probe) => {
 
   test('the fourth kills a synchronous session as well', () => {
     const { agent, sink } = bench(tools, { budget: { denials: 3 } })
-    const session = (): unknown =>
-      agent.sessionSync('alice', (s) => {
-        for (let probes = 1; probes <= 3; probes++) {
-          expect(s.dispatch(probe)).toMatchObject({ denial: { reason } })
-          expect(s.usage()).toMatchObject({ toolCalls: 0, denials: probes })
-        }
-        expect(s.state).toBe('open')
-        try {
-          s.dispatch(probe)
-        } catch {
-          // Swallowed: the session throws it all the same.
-        }
-        expect(s.state).toBe('killed')
-        return 'swallowed'
-      })
-    expect(session).toThrow(expect.objectContaining({ limit: 'denials', used: 3, max: 3 }))
+    const killed = killOfSync(agent, (s) => {
+      for (let probes = 1; probes <= 3; probes++) {
+        expect(s.dispatch(probe)).toMatchObject({ denial: { reason } })
+        expect(s.usage()).toMatchObject({ toolCalls: 0, denials: probes })
+      }
+      expect(s.state).toBe('open')
+      expect(() => s.dispatch(probe)).toThrow(expect.objectContaining({ limit: 'denials' }))
+      expect(s.state).toBe('killed')
+    })
+    expect(killed).toMatchObject({ limit: 'denials', used: 3, max: 3 })
     expect(reasonsOf(sink)).toEqual([reason, reason, reason, reason])
   })
 })
@@ -117,13 +117,12 @@ test('denials of all kinds count together, and callTool counts as dispatch does'
 
 test('denials of a nested session count for the one around it', async () => {
   const { agent, sink } = bench(tools, { budget: { denials: 1, depth: 1 } })
-  await expect(
-    agent.session('alice', async (outer) => {
-      await agent.session('alice', (inner) => inner.dispatch({ name: 'rm', input: {} }))
-      expect(outer.usage().denials).toBe(1)
-      await agent.session('alice', (inner) => inner.dispatch({ name: 'rm', input: {} }))
-    }),
-  ).rejects.toMatchObject({ limit: 'denials' })
+  const killed = await killOf(agent, async (outer) => {
+    await agent.session('alice', (inner) => inner.dispatch({ name: 'rm', input: {} }))
+    expect(outer.usage().denials).toBe(1)
+    await agent.session('alice', (inner) => inner.dispatch({ name: 'rm', input: {} }))
+  })
+  expect(killed).toMatchObject({ limit: 'denials', used: 1, max: 1 })
   expect(reasonsOf(sink)).toEqual(['not_registered', 'not_registered'])
 })
 

@@ -6,7 +6,17 @@ import { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { Agent, AuditSink, currentSession, defineTool, NoSession, type Session, type ToolSet } from 'writ'
 import * as z from 'zod'
-import { anything, bench, gate, payloadsOf, reasonsOf, recordsOf, thenable, turn } from '../support/tools.js'
+import {
+  anything,
+  bench,
+  gate,
+  killOf,
+  payloadsOf,
+  reasonsOf,
+  recordsOf,
+  thenable,
+  turn,
+} from '../support/tools.js'
 
 const here = defineTool({ inputSchema: anything, execute: async () => currentSession().id })
 const usage = { model: 'm', inputTokens: 1, outputTokens: 1, costUsd: 0.1 }
@@ -374,19 +384,16 @@ describe('nested sessions', () => {
     const { agent, sink } = bench({ here }, { budget: { depth: 1 } })
     const states: string[] = []
     let refused: unknown
-    const killed = await agent
-      .session('alice', async (root) => {
-        await agent.session('alice', async (child) => {
-          refused = await agent.session('alice', () => 'opened').catch((error: unknown) => error)
-          states.push(root.state, child.state)
-          expect(await child.callTool('here', {}).catch((error: unknown) => error)).toBe(refused)
-        })
-        return 'swallowed'
-      })
-      .catch((error: unknown) => error)
+    const killed = await killOf(agent, (root) =>
+      agent.session('alice', async (child) => {
+        refused = await agent.session('alice', () => 'opened').catch((error: unknown) => error)
+        states.push(root.state, child.state)
+        expect(await child.callTool('here', {}).catch((error: unknown) => error)).toBe(refused)
+      }),
+    )
     expect(refused).toMatchObject({ code: 'ERR_BUDGET_EXCEEDED', limit: 'depth', used: 1, max: 1 })
     expect(killed).toBe(refused)
-    expect(states[0]).toBe('killed')
+    expect(states).toEqual(['killed', 'open'])
     expect(recordsOf(sink, 'session_start')).toHaveLength(2)
     expect(payloadsOf(sink, 'budget_exceeded')).toMatchObject([{ limit: 'depth', used: 1, max: 1 }])
   })
@@ -506,15 +513,14 @@ describe('nested sessions', () => {
   test('a count that kills the outer session closes it to the inner one too', async () => {
     const outer = bench({ here }, { budget: { toolCalls: 0 } })
     const inner = bench({ here })
-    await expect(
-      outer.agent.session('alice', async (root) => {
-        const child = inner.agent.open('bob')
-        const killed = await root.callTool('here', {}).catch((error: unknown) => error)
-        await expect(child.callTool('here', {})).rejects.toBe(killed)
-        await expect(child.authorize('here', {})).rejects.toBe(killed)
-        expect(() => child.reserve({ usd: 1 })).toThrow(killed as Error)
-      }),
-    ).rejects.toMatchObject({ limit: 'toolCalls' })
+    const end = await killOf(outer.agent, async (root) => {
+      const child = inner.agent.open('bob')
+      const killed = await root.callTool('here', {}).catch((error: unknown) => error)
+      await expect(child.callTool('here', {})).rejects.toBe(killed)
+      await expect(child.authorize('here', {})).rejects.toBe(killed)
+      expect(() => child.reserve({ usd: 1 })).toThrow(killed as Error)
+    })
+    expect(end).toMatchObject({ limit: 'toolCalls' })
     expect(recordsOf(inner.sink, 'tool_call')).toEqual([])
   })
 

@@ -42,7 +42,7 @@ async function logOf(
     tools,
     audit,
   })
-  await agent.session('alice', (s) => story(s, agent)).catch(() => undefined)
+  await agent.session('alice', (s) => story(s, agent))
   await turn()
   await agent.close()
   const text = await readFile(path, 'utf8')

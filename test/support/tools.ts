@@ -6,7 +6,10 @@ import {
   type CustomSink,
   type EventName,
   type SealedRecord,
+  type Session,
+  type SessionOptions,
   type StandardSchema,
+  type SyncSession,
   type ToolSet,
 } from 'writ'
 import { type FakeClock, fakeClock } from 'writ/testing'
@@ -198,4 +201,55 @@ export function thenable<T>(
 /** Throws anything: people do. */
 export function raise(thrown: unknown): never {
   throw thrown
+}
+
+/**
+ * What a session ended with that was killed, whatever its callback did. An expectation that fails inside the
+ * callback is thrown here: the session itself would reject with the kill, and lose it.
+ */
+export async function killOf<Tools extends ToolSet>(
+  agent: Agent<Tools>,
+  callback: (session: Session<Tools>) => unknown,
+  options: SessionOptions<keyof Tools & string> = {},
+): Promise<unknown> {
+  const faults: unknown[] = []
+  const witnessed = async (s: Session<Tools>): Promise<void> => {
+    try {
+      await callback(s)
+    } catch (error) {
+      faults.push(error)
+      throw error
+    }
+  }
+  const end = await agent.session('alice', witnessed, options).then(
+    () => raise(new TypeError('the session was not killed')),
+    (error: unknown) => error,
+  )
+  await turn()
+  for (const fault of faults) if (fault !== end) throw fault
+  return end
+}
+
+/** As {@link killOf}, for a synchronous session. */
+export function killOfSync<Tools extends ToolSet>(
+  agent: Agent<Tools>,
+  callback: (session: SyncSession<Tools>) => unknown,
+): unknown {
+  const faults: unknown[] = []
+  let end: unknown
+  try {
+    agent.sessionSync('alice', (s) => {
+      try {
+        callback(s)
+      } catch (error) {
+        faults.push(error)
+        throw error
+      }
+    })
+  } catch (error) {
+    end = error
+  }
+  for (const fault of faults) if (fault !== end) throw fault
+  if (end === undefined) throw new TypeError('the session was not killed')
+  return end
 }

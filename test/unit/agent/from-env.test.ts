@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Agent, AuditSink, type Budget, defineTool } from 'writ'
 import { fakeClock } from 'writ/testing'
-import { anything } from '../../support/tools.js'
+import { anything, killOf } from '../../support/tools.js'
 
 const options = () => ({ identity: 'bot', audit: AuditSink.memory(), clock: fakeClock() })
 
@@ -187,12 +187,11 @@ test('reads the environment of the process', async () => {
   const pay = defineTool({ inputSchema: anything, execute: () => 'paid' })
   const agent = Agent.fromEnv({ audit: sink, tools: { pay } })
   expect(agent.identity).toBe('from-env')
-  await expect(
-    agent.session('alice', async (s) => {
-      expect(await s.callTool('pay', {})).toBe('paid')
-      await s.callTool('pay', {})
-    }),
-  ).rejects.toMatchObject({ limit: 'toolCalls', max: 1 })
+  const killed = await killOf(agent, async (s) => {
+    expect(await s.callTool('pay', {})).toBe('paid')
+    await s.callTool('pay', {})
+  })
+  expect(killed).toMatchObject({ limit: 'toolCalls', max: 1 })
 })
 
 test('a variable that is not known changes nothing', () => {

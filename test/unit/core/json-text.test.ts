@@ -147,9 +147,9 @@ describe('encodeJson', () => {
 
   test('what would fill the memory gives way to markers', () => {
     let bomb: unknown = ['x']
-    for (let level = 0; level < 40; level++) bomb = [bomb, bomb]
+    for (let level = 0; level < 20; level++) bomb = [bomb, bomb]
     const text = encodeJson(bomb)
-    expect(text.length).toBeLessThan(20_000_000)
+    expect(text.length).toBeLessThan(2_000_000)
     expect(() => JSON.parse(text)).not.toThrow()
     expect(text).toContain(omitted('too_large'))
   })
