@@ -8,6 +8,7 @@ import { VERSION } from '../core/version.js'
 import type { EventName } from './event.js'
 import { messageOf, toUnavailable } from './failure.js'
 import { describeHost } from './host.js'
+import { arrange, openPrimary } from './primary.js'
 import { GENESIS, MAX_LINE_BYTES, seal } from './record.js'
 import { shrink } from './shrink.js'
 import { SideSink } from './side-sink.js'
@@ -48,7 +49,7 @@ export class AuditLog {
   /**
    * The log of a sink: the one that is open, or a new one. Two agents with the same sink share its chain.
    *
-   * @throws what the primary sink throws when it cannot be opened.
+   * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) or the other errors of a log, when the primary cannot be opened.
    */
   static of(sink: AuditSink | CompositeSink, clock: Clock): AuditLog {
     let log = AuditLog.#open.get(sink)
@@ -62,22 +63,20 @@ export class AuditLog {
   }
 
   private constructor(sink: AuditSink | CompositeSink, clock: Clock) {
-    const all = flatten(sink)
-    const primary = all.find((candidate) => candidate.durable) ?? all[0]
-    if (primary === undefined) throw new TypeError('audit: a composite needs at least one sink')
+    const { primary, others } = arrange(sink)
     this.#sink = sink
     this.#clock = clock
     this.#timestamps = new Timestamps(clock)
     this.#primary = primary
-    const head = primary.open({
-      dropped: (count, cause) => this.#fail(`${primary.name} lost ${count} records`, cause),
-    })
+    const head = openPrimary(primary, (count, cause) =>
+      this.#fail(`${primary.name} lost ${count} records`, cause),
+    )
     const logId = head?.logId ?? newId(clock.nowMs())
     this.#logMember = `"log_id":${quote(logId)},`
     this.#seq = head?.size ?? 0
     this.#prevHash = head?.hash ?? GENESIS
     this.#head = head
-    this.#sides = all.filter((other) => other !== primary).map((other) => new SideSink(other, clock, head))
+    this.#sides = others.map((other) => new SideSink(other, clock, head))
   }
 
   /** Why nothing can be recorded any more, if so. */
@@ -247,8 +246,4 @@ export class AuditLog {
     this.#failure ??= toUnavailable(message, cause)
     return this.#failure
   }
-}
-
-function flatten(sink: AuditSink | CompositeSink): AuditSink[] {
-  return 'sinks' in sink ? sink.sinks.flatMap(flatten) : [sink]
 }

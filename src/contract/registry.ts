@@ -44,7 +44,7 @@ export class Registry {
     for (const name of Object.keys(tools)) {
       if (!TOOL_NAME.test(name)) {
         throw new TypeError(
-          `${label}: ${encodeJson(name)} is no tool name; a name is 1 to 128 of a-z 0-9 . _ : - and begins with a letter or digit`,
+          `${label}: ${describe(name)} is no tool name; a name is 1 to 128 of a-z 0-9 . _ : - and begins with a letter or digit`,
         )
       }
       registered.set(name, register(name, parseTool(`${label}.${name}`, tools[name])))
@@ -72,9 +72,7 @@ export class Registry {
     for (const name of names as unknown[]) {
       const tool = typeof name === 'string' ? this.#tools.get(name) : undefined
       if (tool === undefined) {
-        throw new TypeError(
-          `${label}: the agent has no tool ${typeof name === 'string' ? encodeJson(name) : describe(name)}`,
-        )
+        throw new TypeError(`${label}: the agent has no tool ${describe(name)}`)
       }
       kept.set(tool.name, tool)
     }

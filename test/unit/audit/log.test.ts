@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { type AuditRecord, AuditSink, type SealedRecord } from 'writ'
+import { Agent, type AuditRecord, AuditSink, type CustomSink, type SealedRecord } from 'writ'
 import { fakeClock } from 'writ/testing'
 import { verifyLog } from 'writ/verify'
 import { AuditLog } from '../../../src/audit/log.js'
@@ -436,3 +436,21 @@ function nested(depth: number): unknown {
   for (let level = 0; level < depth; level++) value = [value]
   return value
 }
+
+test('a primary that throws anything at all when it is opened is an unavailable log', () => {
+  const boom = new Error('boom')
+  const sink: CustomSink = {
+    name: 'broken',
+    durable: false,
+    open: () => {
+      throw boom
+    },
+    append: () => undefined,
+    flush: () => undefined,
+    flushSync: () => undefined,
+    close: async () => undefined,
+  }
+  expect(() => new Agent({ identity: 'a', budget: { toolCalls: 1 }, audit: sink })).toThrow(
+    expect.objectContaining({ code: 'ERR_AUDIT_UNAVAILABLE', cause: boom }),
+  )
+})

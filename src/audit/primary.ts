@@ -1,0 +1,28 @@
+import { WritError } from '../core/errors.js'
+import { messageOf, toUnavailable } from './failure.js'
+import type { AuditSink, ChainHead, CompositeSink, SinkHost } from './sink.js'
+
+/**
+ * Who decides, and who is merely told: the first durable sink is the primary, else the first.
+ *
+ * @throws TypeError when there is none at all.
+ */
+export function arrange(sink: AuditSink | CompositeSink): { primary: AuditSink; others: AuditSink[] } {
+  const all = flatten(sink)
+  const primary = all.find((candidate) => candidate.durable) ?? all[0]
+  if (primary === undefined) throw new TypeError('audit: a composite needs at least one sink')
+  return { primary, others: all.filter((other) => other !== primary) }
+}
+
+/** @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE), or another error of this package as it is. */
+export function openPrimary(primary: AuditSink, dropped: SinkHost['dropped']): ChainHead | undefined {
+  try {
+    return primary.open({ dropped })
+  } catch (cause) {
+    throw WritError.isInstance(cause) ? cause : toUnavailable(messageOf(cause), cause)
+  }
+}
+
+function flatten(sink: AuditSink | CompositeSink): AuditSink[] {
+  return 'sinks' in sink ? sink.sinks.flatMap(flatten) : [sink]
+}
