@@ -57,8 +57,11 @@ function toolsOn(clock: FakeClock): ToolSet {
 
 const NAMES = [...Object.keys(toolsOn(fakeClock())), 'unknown', '__proto__']
 
-/** What the caller of either kind saw. */
-type Seen = unknown[]
+/**
+ * What the callers of either kind saw, for each session in the order of their opening: the callback of an
+ * asynchronous session that was interrupted may learn of it before or after the one around it.
+ */
+type Seen = unknown[][]
 
 function look(error: unknown): string {
   const { name, code, reason } = (error ?? {}) as { name?: string; code?: string; reason?: string }
@@ -78,17 +81,19 @@ function* play(
   clock: FakeClock,
   seen: Seen,
 ): Generator<unknown, string, unknown> {
+  const mine: unknown[] = []
+  seen.push(mine)
   for (const step of steps) {
     try {
       switch (step.do) {
         case 'call':
-          seen.push(yield s.callTool(step.name, step.input))
+          mine.push(yield s.callTool(step.name, step.input))
           break
         case 'dispatch':
-          seen.push(yield s.dispatch({ id: 'call_1', name: step.name, input: step.input }))
+          mine.push(yield s.dispatch({ id: 'call_1', name: step.name, input: step.input }))
           break
         case 'authorize':
-          seen.push(yield s.authorize(step.name, step.input))
+          mine.push(yield s.authorize(step.name, step.input))
           break
         case 'record':
           s.recordLlm(step.usage as never)
@@ -103,17 +108,17 @@ function* play(
           clock.block(step.ms)
           break
         case 'nest':
-          seen.push(yield nest(step))
+          mine.push(yield nest(step))
           break
         case 'throw':
           throw new RangeError('the callback gave up')
       }
     } catch (error) {
-      seen.push(look(error))
+      mine.push(look(error))
       if (step.do === 'throw') throw error
     }
     if (s.signal.aborted) return 'interrupted'
-    seen.push(s.state, s.usage(), s.remaining())
+    mine.push(s.state, s.usage(), s.remaining())
   }
   return 'played'
 }
@@ -179,7 +184,7 @@ async function runAsync({ budget, steps }: Script): Promise<Told> {
       (s) => driveAsync(play(s, inner, (step) => open(step.steps, step.budget), clock, seen)),
       narrower === undefined ? {} : { budget: narrower },
     )
-  seen.push(await open(steps, undefined).catch(look))
+  seen.push([await open(steps, undefined).catch(look)])
   await agent.close()
   return { seen, lines: normalised(sink) }
 }
@@ -196,9 +201,9 @@ async function runSync({ budget, steps }: Script): Promise<Told> {
       narrower === undefined ? {} : { budget: narrower },
     )
   try {
-    seen.push(open(steps, undefined))
+    seen.push([open(steps, undefined)])
   } catch (error) {
-    seen.push(look(error))
+    seen.push([look(error)])
   }
   await agent.close()
   return { seen, lines: normalised(sink) }
