@@ -1,4 +1,4 @@
-/** A short, bounded description of any value for an error message; never its contents. */
+/** A short, bounded description of any value for an error message: short strings as they are, never the contents of an object. */
 export function describe(value: unknown): string {
   if (value === null) return 'null'
   switch (typeof value) {
