@@ -67,8 +67,8 @@ export type { LimitName, Usage } from './core/limits.js'
 export { currentSession } from './session/current.js'
 export { AuditSink } from './sinks/audit-sink.js'
 export type { CallbackSinkOptions, RecordCallback } from './sinks/callback.js'
+export type { Durability } from './sinks/durability.js'
 export type { FileSinkOptions } from './sinks/file.js'
-export type { Durability } from './sinks/file-sink.js'
 export type { MemorySink, MemorySinkOptions } from './sinks/memory.js'
 export type {
   WebhookFetch,

@@ -35,6 +35,9 @@ const ADVICE: { readonly [code: string]: string } = {
   ENOTDIR: 'a part of its path is no folder',
   ENXIO: 'it is not a regular file',
   WRITE_ZERO: 'it takes no more bytes',
+  GONE: 'it was removed or renamed while it was being written; records would reach nobody',
+  REPLACED: 'another file has taken its place while it was being written',
+  RESIZED: 'somebody else changed its length while it was being written',
 }
 
 export function unavailable(path: string, cause: unknown): AuditUnavailable {
@@ -68,6 +71,32 @@ export function openForAppend(io: FileIo, path: string): { fd: number; identity:
   } catch (cause) {
     if (fd !== -1) closeQuietly(io, fd)
     throw cause instanceof AuditUnavailable ? cause : unavailable(path, cause)
+  }
+}
+
+/**
+ * Whether the file behind `path` is still the one that is being written, and as long as its writer left it.
+ * A descriptor alone goes on taking records after its file was removed, where nobody will find them.
+ *
+ * @returns what has happened to it, if something has, as an error with a code.
+ */
+export function displacement(io: FileIo, path: string, identity: string, bytes: number): unknown {
+  try {
+    const stat = io.lstatSync(path, { bigint: true, throwIfNoEntry: false })
+    if (stat === undefined) return { code: 'GONE' }
+    if (`${stat.dev}:${stat.ino}` !== identity) return { code: 'REPLACED' }
+    return stat.size === BigInt(bytes) ? undefined : { code: 'RESIZED' }
+  } catch (cause) {
+    return cause
+  }
+}
+
+/** Cuts a file to a length; where that fails, the next open sets the rest aside. */
+export function truncateQuietly(io: FileIo, fd: number, bytes: number): void {
+  try {
+    io.ftruncateSync(fd, bytes)
+  } catch {
+    // As said.
   }
 }
 

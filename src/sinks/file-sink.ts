@@ -1,19 +1,21 @@
 import type { AuditSink, ChainHead, SealedRecord, SinkHost } from '../audit/sink.js'
 import { AuditUnavailable } from '../core/errors.js'
-import { closeQuietly, type FileIo, openForAppend, syncFile, unavailable, writeAll } from './file-open.js'
+import { builtin } from '../core/runtime.js'
+import type { Durability } from './durability.js'
+import {
+  closeQuietly,
+  displacement,
+  type FileIo,
+  openForAppend,
+  syncFile,
+  truncateQuietly,
+  unavailable,
+  writeAll,
+} from './file-open.js'
 import { readHead } from './file-recovery.js'
 import { claimFile, type OpenFile, releaseFile } from './file-registry.js'
 import { LineBuffer, wholeLines } from './line-buffer.js'
 import { makeWaiters, type Waiters } from './waiters.js'
-
-/**
- * When a record counts as written.
- *
- * - `commit`: when it is on stable storage (`fdatasync`); everyone who waits shares one call. Survives a power cut.
- * - `interval`: when the kernel has it; stable storage follows within 100 ms. Survives `kill -9`.
- * - `os`: when the kernel has it. Survives `kill -9`, not a power cut.
- */
-export type Durability = 'commit' | 'interval' | 'os'
 
 const INTERVAL_MS = 100
 
@@ -24,6 +26,8 @@ export class FileSink implements AuditSink, OpenFile {
   readonly path: string
   readonly #durability: Durability
   readonly #io: FileIo
+  /** The process may change its directory. */
+  readonly #absolutePath: string
   readonly #queue = new LineBuffer()
   #host: SinkHost | undefined
   #fd = -1
@@ -46,6 +50,7 @@ export class FileSink implements AuditSink, OpenFile {
     this.name = `file:${path.replace(/^.*[/\\]/, '')}`
     this.#durability = durability
     this.#io = io
+    this.#absolutePath = builtin<{ resolve(path: string): string }>('path')?.resolve(path) ?? path
   }
 
   get syncedSeq(): number {
@@ -178,24 +183,18 @@ export class FileSink implements AuditSink, OpenFile {
   /** Hands the buffer to the kernel; a failure leaves only whole lines in the file, and ends the sink. */
   #write(): void {
     if (this.#queue.isEmpty) return
+    const displaced = displacement(this.#io, this.#absolutePath, this.#identity, this.#bytes)
+    if (displaced !== undefined) throw this.#fail(displaced)
     const batch = this.#queue.take()
     const { written, error } = writeAll(this.#io, this.#fd, batch)
     if (error !== undefined) {
       const { lines, end } = wholeLines(batch.subarray(0, written))
       this.#written += lines
-      this.#truncate(this.#bytes + end)
+      truncateQuietly(this.#io, this.#fd, this.#bytes + end)
       throw this.#fail(error)
     }
     this.#bytes += batch.length
     this.#written = this.#nextSeq
-  }
-
-  #truncate(bytes: number): void {
-    try {
-      this.#io.ftruncateSync(this.#fd, bytes)
-    } catch {
-      // A cut line stays; the next open sets it aside.
-    }
   }
 
   /** Group commit: whoever asks while one call is under way shares the next one. */

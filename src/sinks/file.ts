@@ -3,8 +3,9 @@ import { describe } from '../core/describe.js'
 import { RuntimeUnsupported } from '../core/errors.js'
 import { readOptions } from '../core/guards.js'
 import { builtin } from '../core/runtime.js'
+import type { Durability } from './durability.js'
 import type { FileIo } from './file-open.js'
-import { type Durability, FileSink } from './file-sink.js'
+import { FileSink } from './file-sink.js'
 
 export interface FileSinkOptions {
   /** Default `commit`. */

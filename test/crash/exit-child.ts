@@ -1,5 +1,5 @@
 import { AuditSink } from 'writ'
-import type { Durability } from '../../src/sinks/file-sink.js'
+import type { Durability } from '../../src/sinks/durability.js'
 import { makeAgent } from './crash-agent.js'
 
 /** Appends records and leaves in the same turn, before anything could be written. */

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { AuditSink } from 'writ'
-import type { Durability } from '../../src/sinks/file-sink.js'
+import type { Durability } from '../../src/sinks/durability.js'
 import { makeAgent } from './crash-agent.js'
 
 /** Calls a tool over and over and says which calls have run, until somebody kills it. */

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AuditRecord } from 'writ'
 import { verifyLog } from 'writ/verify'
-import type { Durability } from '../../src/sinks/file-sink.js'
+import type { Durability } from '../../src/sinks/durability.js'
 import { bundle, runNode, start } from '../support/child.js'
 
 let folder: string

@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { AuditSink } from 'writ'
@@ -15,14 +15,6 @@ const WAYS: [name: string, other: (path: string, folder: string) => string][] = 
     (path, folder) => {
       const other = join(folder, 'other.jsonl')
       linkSync(path, other)
-      return other
-    },
-  ],
-  [
-    'by the name it has been given since',
-    (path, folder) => {
-      const other = join(folder, 'moved.jsonl')
-      renameSync(path, other)
       return other
     },
   ],
