@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest'
+import { Agent, AuditSink, type CustomSink } from 'writ'
+
+test('a sink beside the primary that refuses to open is not closed by the log that it refused', async () => {
+  let closed = 0
+  const busy: CustomSink = {
+    name: 'busy',
+    durable: false,
+    open: () => {
+      throw new TypeError('open under another log')
+    },
+    append: () => undefined,
+    flush: () => undefined,
+    flushSync: () => undefined,
+    close: async () => {
+      closed += 1
+    },
+  }
+  const audit = AuditSink.composite(AuditSink.memory(), busy)
+  await new Agent({ identity: 'side', budget: { usd: 1 }, audit }).close()
+  expect(closed).toBe(0)
+})

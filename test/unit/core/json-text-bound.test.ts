@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest'
+import { encodeJson } from '../../../src/core/json-text.js'
+
+test('a graph that shares its parts is cut where it would grow without bound', () => {
+  let graph: unknown = 'leaf'
+  for (let level = 0; level < 20; level++) graph = [graph, graph]
+  const text = encodeJson(graph)
+  expect(text).toContain('{"$omitted":"too_large"}')
+  expect(text.length).toBeLessThan(5_000_000)
+})
