@@ -50,3 +50,16 @@ test('a tool does not start when its intent took the rest of the time to write',
   )
   expect(runs).toBe(0)
 })
+
+test('what comes of a promise that a synchronous session cannot wait for is recorded as late', async () => {
+  const audit = AuditSink.memory()
+  const tool = defineTool({ inputSchema: z.object({}), execute: () => Promise.resolve(1) })
+  const agent = new Agent({ identity: 'guards', budget: { toolCalls: 1 }, tools: { tool }, audit })
+  expect(() => agent.sessionSync('alice', (s) => s.callTool('tool', {}))).toThrow(TypeError)
+  await new Promise(setImmediate)
+  const results = audit.records.filter(({ event }) => event === 'tool_result').map(({ payload }) => payload)
+  expect(results).toMatchObject([
+    { ok: false, effect: 'unknown' },
+    { ok: true, late: true },
+  ])
+})

@@ -8,3 +8,10 @@ test('a graph that shares its parts is cut where it would grow without bound', (
   expect(text).toContain('{"$omitted":"too_large"}')
   expect(text.length).toBeLessThan(5_000_000)
 })
+
+test.each([
+  ['array', new Array(100_001).fill(1)],
+  ['object', Object.fromEntries(Array.from({ length: 100_001 }, (_, index) => [`k${index}`, 1]))],
+])('an %s with too many members is left out whole', (_, wide) => {
+  expect(encodeJson({ wide })).toBe('{"wide":{"$omitted":"too_large"}}')
+})
