@@ -70,6 +70,8 @@ export type { CallbackSinkOptions, RecordCallback } from './sinks/callback.js'
 export type { Durability } from './sinks/durability.js'
 export type { FileSinkOptions } from './sinks/file.js'
 export type { MemorySink, MemorySinkOptions } from './sinks/memory.js'
+export type { RotationOptions } from './sinks/rotation.js'
+export type { SigningOptions } from './sinks/signing-options.js'
 export type {
   WebhookFetch,
   WebhookRequest,

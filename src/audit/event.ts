@@ -2,6 +2,8 @@
 export const EVENTS = [
   'log_open',
   'log_recovered',
+  'log_pruned',
+  'anchor_failed',
   'log_close',
   'session_start',
   'llm_call',

@@ -1,11 +1,16 @@
+import { encodeJson } from '../core/json-text.js'
 import { builtin } from '../core/runtime.js'
+import { VERSION } from '../core/version.js'
 
-/** Where the records of a log come from, as far as the runtime says. */
-export function describeHost(): Record<string, unknown> {
+/** The payload of `log_open`: who writes, where, as far as the runtime says, and what the sink adds. */
+export function openingPayload(members: Readonly<Record<string, unknown>> = {}): string {
   const { process } = globalThis as { process?: { pid?: number; version?: string } }
-  return {
+  return encodeJson({
+    writer: 'writ',
+    version: VERSION,
     host: builtin<{ hostname(): string }>('os')?.hostname(),
     pid: process?.pid,
     node: process?.version,
-  }
+    ...members,
+  })
 }

@@ -4,10 +4,9 @@ import { isThenable } from '../core/guards.js'
 import { newId } from '../core/ids.js'
 import { encodeJson, quote } from '../core/json-text.js'
 import { utf8Length } from '../core/utf8.js'
-import { VERSION } from '../core/version.js'
 import type { EventName } from './event.js'
 import { messageOf, toUnavailable } from './failure.js'
-import { describeHost } from './host.js'
+import { openingPayload } from './host.js'
 import { arrange, openPrimary } from './primary.js'
 import { GENESIS, MAX_LINE_BYTES, seal } from './record.js'
 import { shrink } from './shrink.js'
@@ -68,9 +67,11 @@ export class AuditLog {
     this.#clock = clock
     this.#timestamps = new Timestamps(clock)
     this.#primary = primary
-    const head = openPrimary(primary, (count, cause) =>
-      this.#fail(`${primary.name} lost ${count} records`, cause),
-    )
+    const head = openPrimary(primary, {
+      dropped: (count, cause) => void this.#fail(`${primary.name} lost ${count} records`, cause),
+      record: (event, payload) =>
+        this.#write(event, event === 'log_open' ? openingPayload(payload) : encodeJson(payload), '', ''),
+    })
     const logId = head?.logId ?? newId(clock.nowMs())
     this.#logMember = `"log_id":${quote(logId)},`
     this.#seq = head?.size ?? 0
@@ -176,10 +177,13 @@ export class AuditLog {
 
   /** The records that open the log. Without them it is not open, and its sinks are given up again. */
   #announce(): void {
-    const recovered = this.#head?.recovered
+    const { recovered, announce } = this.#head ?? {}
     try {
+      // A file that goes on from another begins with a record that says so.
+      const isNewFile = announce !== undefined && 'previous' in announce
+      if (isNewFile) this.#write('log_open', openingPayload(announce), '', '')
       if (recovered !== undefined) this.#write('log_recovered', encodeJson(recovered), '', '')
-      this.#write('log_open', encodeJson({ writer: 'writ', version: VERSION, ...describeHost() }), '', '')
+      if (!isNewFile) this.#write('log_open', openingPayload(announce), '', '')
     } catch (failure) {
       for (const sink of [this.#primary, ...this.#sides]) sink.close().catch(() => undefined)
       throw failure

@@ -15,9 +15,9 @@ export function arrange(sink: AuditSink | CompositeSink): { primary: AuditSink; 
 }
 
 /** @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE), or another error of this package as it is. */
-export function openPrimary(primary: AuditSink, dropped: SinkHost['dropped']): ChainHead | undefined {
+export function openPrimary(primary: AuditSink, host: SinkHost): ChainHead | undefined {
   try {
-    return primary.open({ dropped })
+    return primary.open(host)
   } catch (cause) {
     throw WritError.isInstance(cause) ? cause : toUnavailable(messageOf(cause), cause)
   }

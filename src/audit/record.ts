@@ -1,5 +1,5 @@
 import { sha256Hex } from '../core/digest.js'
-import type { AuditRecord } from './event.js'
+import type { AuditRecord, EventName } from './event.js'
 import type { SealedRecord } from './sink.js'
 
 /** `prev_hash` of the first record. */
@@ -15,11 +15,13 @@ const parseJson = JSON.parse
 
 class Sealed implements SealedRecord {
   readonly seq: number
+  readonly event: EventName
   readonly hash: string
   readonly line: string
 
-  constructor(seq: number, hash: string, line: string) {
+  constructor(seq: number, event: EventName, hash: string, line: string) {
     this.seq = seq
+    this.event = event
     this.hash = hash
     this.line = line
   }
@@ -36,7 +38,7 @@ export interface RecordParts {
   readonly ts: string
   /** `"log_id":"…",` followed by the session's members, each with its trailing comma. */
   readonly envelope: string
-  readonly event: string
+  readonly event: EventName
   readonly payload: string
   /** `,"budget":{…}`, or nothing for a record of the log itself. */
   readonly budget: string
@@ -51,5 +53,5 @@ export interface RecordParts {
 export function seal(parts: RecordParts): SealedRecord {
   const body = `{"v":1,"seq":${parts.seq},"synced":${parts.synced},"ts":"${parts.ts}",${parts.envelope}"event":"${parts.event}","payload":${parts.payload}${parts.budget},"prev_hash":"${parts.prevHash}"`
   const hash = sha256Hex(body)
-  return new Sealed(parts.seq, hash, `${body},"hash":"${hash}"}`)
+  return new Sealed(parts.seq, parts.event, hash, `${body},"hash":"${hash}"}`)
 }

@@ -1,8 +1,9 @@
-import type { AuditRecord } from './event.js'
+import type { AuditRecord, EventName } from './event.js'
 
 /** One record, sealed: its line will never change again. */
 export interface SealedRecord {
   readonly seq: number
+  readonly event: EventName
   /** The last member of the line: SHA-256 over everything before it, in hexadecimal. */
   readonly hash: string
   /** The exact line, without its LF. */
@@ -19,8 +20,21 @@ export interface ChainHead {
   readonly size: number
   /** `hash` of the last record; absent when there are none. */
   readonly hash?: string
-  /** What was set aside because a crash had damaged the end, if anything. */
-  readonly recovered?: { readonly offset: number; readonly bytes: number; readonly sha256: string }
+  /** What was set aside because a crash had damaged the end, if anything: the payload of `log_recovered`. */
+  readonly recovered?: Recovered
+  /** What the sink has to say in `log_open` beside the writer and its host. */
+  readonly announce?: Readonly<Record<string, unknown>>
+}
+
+/** What a crash had left at the end of a log, and what had begun before and has no result. */
+export interface Recovered {
+  readonly offset: number
+  readonly bytes: number
+  readonly sha256: string
+  /** `call_id` of each tool call that has no result in the file; at most 100. */
+  readonly in_doubt?: readonly string[]
+  /** How many there are beyond those. */
+  readonly in_doubt_more?: number
 }
 
 /** What a log offers to its sinks. It may be called at any time, also after `close`. */
@@ -31,6 +45,17 @@ export interface SinkHost {
    * (`sink_dropped`).
    */
   dropped(count: number, cause?: unknown): void
+  /**
+   * Writes a record of the log itself: `log_open` when the records that follow go to another file, or what the
+   * sink has to say about its own work. Only the primary sink is given this; it MUST NOT call it from within
+   * `append`.
+   *
+   * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) when the record cannot be written.
+   */
+  readonly record?: (
+    event: 'log_open' | 'log_pruned' | 'anchor_failed',
+    payload: Readonly<Record<string, unknown>>,
+  ) => void
 }
 
 /**

@@ -21,6 +21,14 @@ const WORDS: { readonly [event: string]: readonly [name: string, describe: Descr
     'log recovered',
     (p) => warning(`${text(p, 'bytes')} bytes from byte ${text(p, 'offset')} on set aside after a crash`),
   ],
+  log_pruned: ['log pruned', (p) => warning(`${prunedFiles(p)} removed: ${text(p, 'reason')}`)],
+  anchor_failed: [
+    'anchor failed',
+    (p) =>
+      warning(
+        `the checkpoint of ${text(p, 'size')} records was not anchored${maybe(p, 'count', ', failures: ')}`,
+      ),
+  ],
   log_close: ['log closed', (p) => quiet(`after ${text(p, 'records')} records`)],
   session_start: ['session started', (p) => plain(sessionStart(p))],
   llm_call: ['model call', (p) => plain(modelCall(p))],
@@ -52,6 +60,13 @@ export function describeRecord(record: JsonObject): Words {
   }
   const [name, describe] = known
   return { name, ...describe(payload) }
+}
+
+function prunedFiles(payload: JsonObject): string {
+  const segments = own(payload, 'segments')
+  return Array.isArray(segments)
+    ? `${segments.length} finished file${segments.length === 1 ? '' : 's'}`
+    : 'files'
 }
 
 /** Records that leave the consumption as it was. */

@@ -1,8 +1,8 @@
 import type { RegisteredTool } from '../contract/registry.js'
+import { errorText, NAME } from '../core/error-text.js'
 import type { DenialReason, Issue } from '../core/errors.js'
 import { isPlainObject, isThenable } from '../core/guards.js'
 import { encodeJson, omitted, quote } from '../core/json-text.js'
-import { errorText, NAME } from './error-text.js'
 
 const MAX_TOOL_NAME = 128
 const MAX_MODEL_CALL_ID = 256

@@ -1,7 +1,7 @@
 import type { ParsedUsage } from '../contract/usage.js'
+import { errorText } from '../core/error-text.js'
 import { quote } from '../core/json-text.js'
 import { formatUsd, type NanoUsd } from '../core/money.js'
-import { errorText } from './error-text.js'
 
 /** How a model call was charged. */
 export interface Charge {

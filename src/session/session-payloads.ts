@@ -1,9 +1,9 @@
 import { LIMIT_NAMES, type Limits } from '../contract/budget.js'
 import type { Breach, Meter } from '../contract/meter.js'
+import { errorText } from '../core/error-text.js'
 import { quote } from '../core/json-text.js'
 import type { LimitName } from '../core/limits.js'
 import { formatUsd } from '../core/money.js'
-import { errorText } from './error-text.js'
 
 /**
  * The JSON texts of the records of a session. What is constant or known to need no escape is written

@@ -1,4 +1,5 @@
-import { AuditUnavailable } from '../core/errors.js'
+import { toUnavailable } from '../audit/failure.js'
+import { AuditUnavailable, WritError } from '../core/errors.js'
 
 /** The part of `node:fs` that a log needs; tests put a failing or a simulated disk in its place. */
 export type FileIo = Pick<
@@ -12,7 +13,10 @@ export type FileIo = Pick<
   | 'fsyncSync'
   | 'fdatasyncSync'
   | 'fdatasync'
+  | 'fsync'
   | 'lstatSync'
+  | 'readdirSync'
+  | 'renameSync'
   | 'unlinkSync'
   | 'constants'
 >
@@ -34,13 +38,16 @@ const ADVICE: { readonly [code: string]: string } = {
   EIO: 'the disk reports an error',
   ENOTDIR: 'a part of its path is no folder',
   ENXIO: 'it is not a regular file',
+  EEXIST: 'another writer has made a file of that name',
   WRITE_ZERO: 'it takes no more bytes',
   GONE: 'it was removed or renamed while it was being written; records would reach nobody',
   REPLACED: 'another file has taken its place while it was being written',
   RESIZED: 'somebody else changed its length while it was being written',
 }
 
+/** An error of the system as one of the log; one that says what is wrong already goes on saying it. */
 export function unavailable(path: string, cause: unknown): AuditUnavailable {
+  if (WritError.isInstance(cause)) return toUnavailable(cause.message, cause)
   const code = (cause as { code?: unknown } | null)?.code
   const advice =
     typeof code !== 'string' ? 'it failed' : Object.hasOwn(ADVICE, code) ? `${ADVICE[code]} (${code})` : code
@@ -53,24 +60,31 @@ export function unavailable(path: string, cause: unknown): AuditUnavailable {
  * Only a regular file that is no symbolic link: a log that ends in a device or behind a link is not
  * evidence.
  *
+ * @param name what errors call it.
  * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE)
  */
-export function openForAppend(io: FileIo, path: string): { fd: number; identity: string } {
-  const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = io.constants
+export function openForAppend(
+  io: FileIo,
+  path: string,
+  name: string,
+  mustBeNew: boolean,
+): { fd: number; identity: string } {
+  const { O_RDWR, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = io.constants
   let fd = -1
   try {
     // O_NOFOLLOW says the same, where there is one.
     if (io.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
-      throw new AuditUnavailable(`${path}: ${ADVICE['ELOOP']} (ELOOP)`, { path })
+      throw new AuditUnavailable(`${name}: ${ADVICE['ELOOP']} (ELOOP)`, { path: name })
     }
     // Without O_NONBLOCK, opening a named pipe would wait for a reader.
-    fd = io.openSync(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, MODE)
+    const flags = O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | (mustBeNew ? O_EXCL : 0)
+    fd = io.openSync(path, flags, MODE)
     const stat = io.fstatSync(fd, { bigint: true })
-    if (!stat.isFile()) throw new AuditUnavailable(`${path}: ${ADVICE['ENXIO']}`, { path })
+    if (!stat.isFile()) throw new AuditUnavailable(`${name}: ${ADVICE['ENXIO']}`, { path: name })
     return { fd, identity: `${stat.dev}:${stat.ino}` }
   } catch (cause) {
     if (fd !== -1) closeQuietly(io, fd)
-    throw cause instanceof AuditUnavailable ? cause : unavailable(path, cause)
+    throw cause instanceof AuditUnavailable ? cause : unavailable(name, cause)
   }
 }
 
@@ -106,22 +120,6 @@ export function closeQuietly(io: FileIo, fd: number): void {
     io.closeSync(fd)
   } catch {
     // On every system that matters the descriptor is gone all the same.
-  }
-}
-
-/** Brings a file to stable storage and, when it is new, its name as well. */
-export function syncFile(io: FileIo, fd: number, path: string, isNew: boolean): void {
-  io.fsyncSync(fd)
-  if (!isNew) return
-  let folder = -1
-  try {
-    folder = io.openSync(path.replace(/[^/\\]*$/, '') || '.', io.constants.O_RDONLY)
-    io.fsyncSync(folder)
-  } catch (cause) {
-    // Some systems do not open folders; theirs keep the name with the file.
-    if ((cause as { code?: unknown }).code === 'EIO') throw cause
-  } finally {
-    if (folder !== -1) closeQuietly(io, folder)
   }
 }
 

@@ -1,52 +1,23 @@
-import type { ChainHead } from '../audit/sink.js'
-import type { VerifyReport } from '../audit/verdict.js'
-import { LogVerifier } from '../audit/verify.js'
+import type { Recovered } from '../audit/sink.js'
 import { Sha256 } from '../core/digest.js'
-import { AuditDamaged } from '../core/errors.js'
-import { closeQuietly, type FileIo, MODE, syncFile, writeAll } from './file-open.js'
-
-const CHUNK_BYTES = 1024 * 1024
-/** A log that is torn at one place so often has another problem. */
-const MAX_TORN_FILES = 1000
+import { callsInDoubt } from './calls-in-doubt.js'
+import { closeQuietly, type FileIo, writeAll } from './file-open.js'
+import { syncFile } from './file-sync.js'
+import { chunksOf } from './log-scan.js'
+import { openNewFile, unlinkQuietly } from './new-file.js'
 
 /**
- * Checks the whole chain that the file holds and sets crash damage aside, in `<path>.torn-<offset>`.
+ * Sets crash damage aside: copies what follows `offset` into a file of its own, `<path>.torn-<offset>`, and only
+ * when that is stored, cuts it off.
  *
- * @returns where the chain ends and how long the file is; no head for an empty file.
- * @throws {@link AuditDamaged} (ERR_AUDIT_DAMAGED) when the chain does not hold: nothing may be added to it.
+ * @throws what the system says; the log is then as it was.
  */
-export function readHead(
-  io: FileIo,
-  fd: number,
-  path: string,
-): { head: ChainHead | undefined; bytes: number } {
-  const verifier = new LogVerifier()
-  for (const chunk of chunks(io, fd, 0)) verifier.push(chunk)
-  const report = verifier.finish()
-  if (report.bytes === 0) return { head: undefined, bytes: 0 }
-  const { verdict, fault } = report
-  if (fault === undefined) return { head: headOf(report), bytes: report.bytes }
-  if (verdict !== 'CRASH_DAMAGED')
-    throw new AuditDamaged(path, verdict, fault.seq, fault.offset, fault.detail)
-  const recovered = setAside(io, fd, path, fault.offset)
-  return { head: { ...headOf(report), recovered }, bytes: fault.offset }
-}
-
-function headOf(report: VerifyReport): ChainHead {
-  return {
-    size: report.size,
-    ...(report.head === undefined ? {} : { hash: report.head }),
-    ...(report.logId === undefined ? {} : { logId: report.logId }),
-  }
-}
-
-/** Copies what follows `offset` into a file of its own, and only when that is stored, cuts it off. */
-function setAside(io: FileIo, fd: number, path: string, offset: number): NonNullable<ChainHead['recovered']> {
-  const torn = openTorn(io, `${path}.torn-${offset}`)
+export function setAside(io: FileIo, fd: number, path: string, offset: number): Recovered {
+  const torn = openNewFile(io, `${path}.torn-${offset}`)
   const hash = new Sha256()
   let bytes = 0
   try {
-    for (const chunk of chunks(io, fd, offset)) {
+    for (const chunk of chunksOf(io, fd, offset)) {
       const { error } = writeAll(io, torn.fd, chunk)
       if (error !== undefined) throw error
       hash.update(chunk)
@@ -59,39 +30,8 @@ function setAside(io: FileIo, fd: number, path: string, offset: number): NonNull
   } finally {
     closeQuietly(io, torn.fd)
   }
+  const doubts = callsInDoubt(io, fd, offset)
   io.ftruncateSync(fd, offset)
   io.fsyncSync(fd)
-  return { offset, bytes, sha256: hash.hex() }
-}
-
-/** A new file. One of that name may be left from a recovery that was itself cut off, or from an earlier one. */
-function openTorn(io: FileIo, name: string): { fd: number; path: string } {
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = io.constants
-  for (let attempt = 0; ; attempt++) {
-    const path = attempt === 0 ? name : `${name}.${attempt}`
-    try {
-      return { fd: io.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, MODE), path }
-    } catch (cause) {
-      if ((cause as { code?: unknown }).code !== 'EEXIST' || attempt === MAX_TORN_FILES) throw cause
-    }
-  }
-}
-
-function unlinkQuietly(io: FileIo, path: string): void {
-  try {
-    io.unlinkSync(path)
-  } catch {
-    // A part of a copy lies about; the log itself is as it was.
-  }
-}
-
-function* chunks(io: FileIo, fd: number, from: number): Generator<Uint8Array> {
-  const buffer = new Uint8Array(CHUNK_BYTES)
-  let position = from
-  for (;;) {
-    const length = io.readSync(fd, buffer, 0, CHUNK_BYTES, position)
-    if (length === 0) return
-    yield buffer.subarray(0, length)
-    position += length
-  }
+  return { offset, bytes, sha256: hash.hex(), ...doubts }
 }

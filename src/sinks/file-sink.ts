@@ -1,152 +1,120 @@
 import type { AuditSink, ChainHead, SealedRecord, SinkHost } from '../audit/sink.js'
 import { AuditUnavailable } from '../core/errors.js'
-import { builtin } from '../core/runtime.js'
 import type { Durability } from './durability.js'
-import {
-  closeQuietly,
-  displacement,
-  type FileIo,
-  openForAppend,
-  syncFile,
-  truncateQuietly,
-  unavailable,
-  writeAll,
-} from './file-open.js'
-import { readHead } from './file-recovery.js'
-import { claimFile, type OpenFile, releaseFile } from './file-registry.js'
-import { LineBuffer, wholeLines } from './line-buffer.js'
+import { unavailable } from './file-open.js'
+import { releaseFile } from './file-registry.js'
+import { LineBuffer } from './line-buffer.js'
+import type { LogFile } from './log-file.js'
+import { LogUpkeep, type UpkeepOptions, type UpkeepOwner } from './log-upkeep.js'
 import { makeWaiters, type Waiters } from './waiters.js'
 
 const INTERVAL_MS = 100
 
-/** One file, one writer, one descriptor. */
-export class FileSink implements AuditSink, OpenFile {
+/** One log, one writer, one file at a time. */
+export class FileSink implements AuditSink, UpkeepOwner {
   readonly name: string
   readonly durable = true
   readonly path: string
   readonly #durability: Durability
-  readonly #io: FileIo
-  /** The process may change its directory. */
-  readonly #absolutePath: string
+  readonly #upkeep: LogUpkeep
   readonly #queue = new LineBuffer()
   #host: SinkHost | undefined
-  #fd = -1
-  #identity = ''
-  /** Bytes of the file that are whole lines. */
-  #bytes = 0
+  #file: LogFile | undefined
   #nextSeq = 0
-  /** Records below this are with the kernel. */
-  #written = 0
-  /** Records below this are on stable storage. */
-  #synced = 0
+  #hash = ''
   #failure: AuditUnavailable | undefined
   #scheduled = false
-  #syncing: Promise<void> | undefined
+  /** True when a session ends in the lines that are queued. */
+  #endsSession = false
   #waiters: Waiters | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(path: string, durability: Durability, io: FileIo) {
+  constructor(path: string, durability: Durability, upkeep: Omit<UpkeepOptions, 'sync'>) {
     this.path = path
     this.name = `file:${path.replace(/^.*[/\\]/, '')}`
     this.#durability = durability
-    this.#io = io
-    this.#absolutePath = builtin<{ resolve(path: string): string }>('path')?.resolve(path) ?? path
+    this.#upkeep = new LogUpkeep({ ...upkeep, sync: durability !== 'os' }, this)
   }
 
   get syncedSeq(): number {
-    return this.#synced - 1
+    return (this.#file?.synced ?? 0) - 1
   }
 
   open(host: SinkHost): ChainHead | undefined {
-    if (this.#fd !== -1) throw new AuditUnavailable(`${this.path}: it is open already`, { path: this.path })
-    const { fd, identity } = openForAppend(this.#io, this.path)
-    try {
-      claimFile(identity, this)
-      this.#identity = identity
-      const { head, bytes } = readHead(this.#io, fd, this.path)
-      if (this.#durability !== 'os') syncFile(this.#io, fd, this.path, bytes === 0)
-      // What a log that failed had left unwritten is not part of the chain that goes on now.
-      this.#queue.take()
-      this.#host = host
-      this.#fd = fd
-      this.#bytes = bytes
-      this.#nextSeq = head?.size ?? 0
-      this.#written = this.#nextSeq
-      this.#synced = this.#durability === 'os' ? 0 : this.#nextSeq
-      this.#failure = undefined
-      return head
-    } catch (cause) {
-      if (this.#identity === identity) releaseFile(identity)
-      this.#identity = ''
-      closeQuietly(this.#io, fd)
-      throw cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_AUDIT')
-        ? cause
-        : unavailable(this.path, cause)
-    }
+    if (this.#file !== undefined) throw this.#unavailable('it is open already')
+    const { file, head } = this.#upkeep.open(host)
+    this.#file = file
+    // What a log that failed had left unwritten is not part of the chain that goes on now.
+    this.#queue.take()
+    this.#host = host
+    this.#nextSeq = file.written
+    this.#hash = head?.hash ?? ''
+    this.#endsSession = false
+    this.#failure = undefined
+    return head
   }
 
   append(record: SealedRecord): void {
-    this.#assertUsable()
+    this.#usable()
     if (record.seq !== this.#nextSeq) {
-      throw new AuditUnavailable(
-        `${this.path}: it ends before record ${this.#nextSeq}, and was given ${record.seq}`,
-        { path: this.path },
-      )
+      throw this.#unavailable(`it ends before record ${this.#nextSeq}, and was given ${record.seq}`)
     }
     if (!this.#queue.add(record.line)) {
       this.#write()
       this.#queue.add(record.line)
     }
     this.#nextSeq += 1
+    this.#hash = record.hash
+    if (record.event === 'session_end') this.#endsSession = true
+    else if (record.event === 'log_close') this.#upkeep.seal()
     this.#schedule()
   }
 
   flush(): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    const done = this.#durability === 'commit' ? this.#synced : this.#written
-    if (done >= this.#nextSeq) return undefined
+    const file = this.#usable()
+    if ((this.#durability === 'commit' ? file.synced : file.written) >= this.#nextSeq) return undefined
     this.#waiters ??= makeWaiters()
     this.#schedule()
     return this.#waiters.promise
   }
 
   flushSync(): void {
-    this.#assertUsable()
+    const file = this.#usable()
     this.#write()
-    if (this.#durability !== 'commit') return
-    const reached = this.#written
-    this.#attempt(() => this.#io.fdatasyncSync(this.#fd))
-    this.#synced = Math.max(this.#synced, reached)
+    if (this.#durability === 'commit') this.#attempt(() => file.syncNow())
   }
 
   async close(): Promise<void> {
-    // A call that ends may start the next one, for those who have asked meanwhile.
-    while (this.#syncing !== undefined) await this.#syncing
-    if (this.#fd === -1) return
+    // Work that ends may start the next, for those who have asked meanwhile.
+    while (this.#file?.syncing ?? this.#upkeep.publishing) {
+      await (this.#file?.syncing ?? this.#upkeep.publishing)
+    }
+    const file = this.#file
+    if (file === undefined) return
     clearTimeout(this.#timer)
     this.#timer = undefined
     const before = this.#failure
     try {
-      if (before === undefined) this.#writeOut()
+      if (before === undefined) this.#finish(file)
     } catch {
       // What failed has set #failure.
     }
-    const fd = this.#fd
-    this.#fd = -1
-    releaseFile(this.#identity)
+    this.#file = undefined
+    releaseFile(file.identity)
     try {
-      this.#io.closeSync(fd)
+      file.close()
     } catch (cause) {
       this.#fail(cause)
     }
-    if (before === undefined && this.#failure !== undefined) throw this.#failure
-    this.#failure ??= new AuditUnavailable(`${this.path}: it is closed`, { path: this.path })
-  }
-
-  #writeOut(): void {
-    this.#write()
-    if (this.#durability !== 'os') this.#attempt(() => this.#io.fdatasyncSync(this.#fd))
-    this.#settleWaiters()
+    const anchored = this.#upkeep.close()
+    const failure = this.#failure
+    this.#failure ??= this.#unavailable('it is closed')
+    if (before === undefined && failure !== undefined) {
+      anchored.catch(() => undefined)
+      throw failure
+    }
+    await anchored
   }
 
   flushOnExit(): void {
@@ -157,9 +125,28 @@ export class FileSink implements AuditSink, OpenFile {
     }
   }
 
-  #assertUsable(): void {
+  async storedUpTo(size: number): Promise<void> {
+    for (let file = this.#usable(); file.synced < size; file = this.#usable()) {
+      if (file.syncing === undefined) this.#sync(file)
+      await file.syncing
+    }
+  }
+
+  failed(cause: unknown): void {
+    this.#fail(cause)
+  }
+
+  #finish(file: LogFile): void {
+    this.#write()
+    if (this.#upkeep.isStored) this.#attempt(() => file.syncNow())
+    this.#settle()
+    this.#attempt(() => this.#upkeep.finish())
+  }
+
+  #usable(): LogFile {
     if (this.#failure !== undefined) throw this.#failure
-    if (this.#fd === -1) throw new AuditUnavailable(`${this.path}: it is not open`, { path: this.path })
+    if (this.#file === undefined) throw this.#unavailable('it is not open')
+    return this.#file
   }
 
   /** One write for everything that is appended before the microtask queue is empty. */
@@ -168,72 +155,84 @@ export class FileSink implements AuditSink, OpenFile {
     this.#scheduled = true
     queueMicrotask(() => {
       this.#scheduled = false
-      if (this.#failure !== undefined || this.#fd === -1) return
+      const file = this.#file
+      if (this.#failure !== undefined || file === undefined) return
       try {
         this.#write()
+        if (this.#rotate(file)) return
       } catch {
         return
       }
-      if (this.#durability === 'commit') this.#commit()
-      else this.#settleWaiters()
-      if (this.#durability === 'interval') this.#syncSoon()
+      if (this.#durability === 'commit') this.#commit(file)
+      else this.#settle()
+      if (this.#durability === 'interval') this.#syncSoon(file)
     })
   }
 
-  /** Hands the buffer to the kernel; a failure leaves only whole lines in the file, and ends the sink. */
+  /** Hands the queue to the kernel; a failure leaves only whole lines in the file, and ends the sink. */
   #write(): void {
     if (this.#queue.isEmpty) return
-    const displaced = displacement(this.#io, this.#absolutePath, this.#identity, this.#bytes)
-    if (displaced !== undefined) throw this.#fail(displaced)
-    const batch = this.#queue.take()
-    const { written, error } = writeAll(this.#io, this.#fd, batch)
-    if (error !== undefined) {
-      const { lines, end } = wholeLines(batch.subarray(0, written))
-      this.#written += lines
-      truncateQuietly(this.#io, this.#fd, this.#bytes + end)
-      throw this.#fail(error)
-    }
-    this.#bytes += batch.length
-    this.#written = this.#nextSeq
+    const file = this.#usable()
+    const lines = this.#queue.take()
+    this.#attempt(() => file.write(lines, this.#nextSeq))
+    this.#upkeep.wrote(lines, this.#endsSession)
+    this.#endsSession = false
+  }
+
+  /** Goes on in a new file when this one is finished. */
+  #rotate(file: LogFile): boolean {
+    if (file.syncing !== undefined || !this.#upkeep.isDue(file)) return false
+    this.#attempt(() => {
+      file.syncNow()
+      const next = this.#upkeep.rotate(file, this.#hash)
+      this.#file = next.file
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      this.#settle()
+      this.#host?.record?.('log_open', next.opening)
+      const expired = this.#upkeep.expired()
+      if (expired === undefined) return
+      this.#host?.record?.('log_pruned', expired.payload)
+      this.#write()
+      next.file.syncNow()
+      this.#upkeep.remove(expired.files)
+    })
+    return true
   }
 
   /** Group commit: whoever asks while one call is under way shares the next one. */
-  #commit(): void {
-    if (this.#syncing !== undefined || this.#waiters === undefined) return
+  #commit(file: LogFile): void {
+    if (file.syncing !== undefined || this.#waiters === undefined) return
     const waiters = this.#waiters
     this.#waiters = undefined
-    this.#sync((failure) => {
+    this.#sync(file, (failure) => {
       if (failure !== undefined) waiters.reject(failure)
       else waiters.resolve()
-      if (this.#waiters !== undefined) this.#schedule()
     })
   }
 
-  #syncSoon(): void {
-    if (this.#timer !== undefined || this.#synced >= this.#written) return
+  #syncSoon(file: LogFile): void {
+    if (this.#timer !== undefined || file.synced >= file.written) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
-      if (this.#failure === undefined && this.#fd !== -1) this.#sync(() => this.#syncSoon())
+      if (this.#failure === undefined && this.#file === file && file.syncing === undefined) this.#sync(file)
     }, INTERVAL_MS)
     this.#timer.unref?.()
   }
 
-  #sync(done: (failure: AuditUnavailable | undefined) => void): void {
-    const reached = this.#written
-    this.#syncing = new Promise((resolve) => {
-      this.#io.fdatasync(this.#fd, (error) => {
-        this.#syncing = undefined
-        if (!error) this.#synced = Math.max(this.#synced, reached)
-        done(error ? this.#fail(error) : undefined)
-        resolve()
-      })
+  #sync(file: LogFile, done?: (failure: AuditUnavailable | undefined) => void): void {
+    file.sync((error) => {
+      const failure = error === undefined ? undefined : this.#fail(error)
+      done?.(failure)
+      if (failure !== undefined || this.#file !== file) return
+      if (this.#waiters !== undefined || this.#upkeep.isDue(file)) this.#schedule()
+      if (this.#durability === 'interval') this.#syncSoon(file)
     })
   }
 
-  #settleWaiters(): void {
-    const waiters = this.#waiters
+  #settle(): void {
+    this.#waiters?.resolve()
     this.#waiters = undefined
-    waiters?.resolve()
   }
 
   #attempt(step: () => void): void {
@@ -248,10 +247,14 @@ export class FileSink implements AuditSink, OpenFile {
   #fail(cause: unknown): AuditUnavailable {
     if (this.#failure === undefined) {
       this.#failure = unavailable(this.path, cause)
-      this.#host?.dropped(this.#nextSeq - this.#written, this.#failure)
+      this.#host?.dropped(this.#nextSeq - (this.#file?.written ?? 0), this.#failure)
     }
     this.#waiters?.reject(this.#failure)
     this.#waiters = undefined
     return this.#failure
+  }
+
+  #unavailable(detail: string): AuditUnavailable {
+    return new AuditUnavailable(`${this.path}: ${detail}`, { path: this.path })
   }
 }

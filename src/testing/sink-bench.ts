@@ -51,7 +51,7 @@ export class SinkBench {
     const payload = `{"task":${quote(task)}}`
     const envelope = '"log_id":"01ARZ3NDEKTSV4RRFFQ69G5FAV",'
     const ts = '2026-01-01T00:00:00.000Z'
-    const parts = { seq, synced: -1, ts, envelope, event: 'session_start', payload, budget: '' }
+    const parts = { seq, synced: -1, ts, envelope, event: 'session_start', payload, budget: '' } as const
     return Object.freeze(seal({ ...parts, prevHash: this.#prevHash }))
   }
 

@@ -226,6 +226,8 @@ describe('whatever a log holds, nothing of it steers the terminal and nothing cr
   const events = [
     'log_open',
     'log_recovered',
+    'log_pruned',
+    'anchor_failed',
     'log_close',
     'session_start',
     'llm_call',

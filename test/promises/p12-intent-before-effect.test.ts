@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { type AuditRecord, AuditSink } from 'writ'
 import type { Durability } from '../../src/sinks/durability.js'
-import { FileSink } from '../../src/sinks/file-sink.js'
+import { fileSink } from '../../src/sinks/file.js'
 import { rejection, thrown } from '../support/agents.js'
 import { agentOn, temporaryFolder, toolThat } from '../support/audit-logs.js'
 import { Disk } from '../support/disk.js'
@@ -36,7 +36,7 @@ describe('the intent is durable before the tool starts', () => {
       expect(stored).toBeGreaterThan(end)
       ran.push(callId)
     })
-    const agent = agentOn(new FileSink(path, 'commit', disk.io), act)
+    const agent = agentOn(fileSink(path, { durability: 'commit' }, disk.io), act)
     await agent.session('alice', async (s) => {
       await s.callTool('act', {})
       await Promise.all(Array.from({ length: 20 }, () => s.callTool('act', {})))
@@ -71,7 +71,7 @@ describe('the intent is durable before the tool starts', () => {
     const path = join(temporaryFolder(), 'audit.jsonl')
     let ran = 0
     const agent = agentOn(
-      new FileSink(path, 'commit', disk.io),
+      fileSink(path, { durability: 'commit' }, disk.io),
       toolThat(() => {
         ran += 1
       }),
@@ -185,7 +185,7 @@ describe('without a durable intent the tool does not run', () => {
       const path = join(temporaryFolder(), 'audit.jsonl')
       let ran = 0
       const agent = agentOn(
-        new FileSink(path, 'commit', disk.io),
+        fileSink(path, { durability: 'commit' }, disk.io),
         toolThat(() => {
           ran += 1
         }),
@@ -213,7 +213,7 @@ describe('without a durable intent the tool does not run', () => {
     const path = join(temporaryFolder(), 'audit.jsonl')
     const ran: string[] = []
     const agent = agentOn(
-      new FileSink(path, 'commit', disk.io),
+      fileSink(path, { durability: 'commit' }, disk.io),
       toolThat((callId) => ran.push(callId)),
     )
     const error = await rejection(

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { Agent, type AgentOptions, defineTool, type StandardSchema, type Tool } from 'writ'
+import { Agent, type AgentOptions, defineTool, type EventName, type StandardSchema, type Tool } from 'writ'
 import { GENESIS, SEAL_LENGTH, seal } from '../../src/audit/record.js'
 import { sha256Hex } from '../../src/core/digest.js'
 
@@ -43,7 +43,7 @@ export function chain(parts: readonly LineParts[]): string[] {
     const { event = 'session_start', payload = '{"depth":0}', session = '', budget = '', synced = -1 } = part
     const { ts = `2026-01-01T00:00:${String(seq % 60).padStart(2, '0')}.000Z` } = part
     const envelope = `"log_id":"${LOG_ID}",${session}`
-    const record = seal({ seq, synced, ts, envelope, event, payload, budget, prevHash })
+    const record = seal({ seq, synced, ts, envelope, event: event as EventName, payload, budget, prevHash })
     prevHash = record.hash
     return record.line
   })

@@ -28,7 +28,10 @@ const NAMES = [
   'fsyncSync',
   'fdatasyncSync',
   'fdatasync',
+  'fsync',
   'lstatSync',
+  'readdirSync',
+  'renameSync',
   'unlinkSync',
 ] as const satisfies readonly (keyof FileIo)[]
 
@@ -110,6 +113,12 @@ export class Disk {
       }
       case 'fdatasync':
         return this.#sync(args as unknown as [number, (error: Error | null) => void], error)
+      case 'fsync': {
+        const [fd, done] = args as unknown as [number, (error: Error | null) => void]
+        if (error !== undefined) setImmediate(() => done(error))
+        else fs.fsync(fd, done)
+        return undefined
+      }
       default:
         if (error !== undefined) throw error
         return real(...args)

@@ -7,7 +7,7 @@ import { fakeClock } from 'writ/testing'
 import { verifyLog } from 'writ/verify'
 import { AuditLog } from '../../../src/audit/log.js'
 import { MAX_LINE_BYTES } from '../../../src/audit/record.js'
-import { FileSink } from '../../../src/sinks/file-sink.js'
+import { fileSink } from '../../../src/sinks/file.js'
 import { rejection, thrown } from '../../support/agents.js'
 import { agentOn, bytesOf, chain, fileOf, temporaryFolder, toolThat } from '../../support/audit-logs.js'
 import { Disk } from '../../support/disk.js'
@@ -414,7 +414,7 @@ test('a chain that a sink holds is continued: same log id, next seq, its hash', 
 test('the disk says what failed, and where', async () => {
   const disk = new Disk({ freeBytes: 900 })
   const path = join(temporaryFolder(), 'audit.jsonl')
-  const agent = agentOn(new FileSink(path, 'commit', disk.io))
+  const agent = agentOn(fileSink(path, { durability: 'commit' }, disk.io))
   expect(await rejection(agent.session('alice', (s) => s.callTool('act', {})))).toMatchObject({
     code: 'ERR_AUDIT_UNAVAILABLE',
     path,

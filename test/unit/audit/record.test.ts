@@ -10,7 +10,7 @@ const PARTS = {
   synced: 1,
   ts: '2026-01-01T00:00:00.000Z',
   envelope: '"log_id":"L","session_id":"S",',
-  event: 'tool_call',
+  event: 'tool_call' as const,
   payload: '{"tool":"東京"}',
   budget: ',"budget":{"usd":1}',
   prevHash: GENESIS,

@@ -35,7 +35,9 @@ test('the published log holds together, by another reading of its specification'
 test('the published log holds every event but the one that takes a crash', () => {
   const lines = readFileSync(VECTOR, 'utf8').split('\n').slice(0, -1)
   const events = new Set(lines.map((line) => (JSON.parse(line) as AuditRecord).event))
-  expect([...events].sort()).toEqual(EVENTS.filter((event) => event !== 'log_recovered').sort())
+  expect([...events].sort()).toEqual(
+    EVENTS.filter((event) => !['log_recovered', 'log_pruned', 'anchor_failed'].includes(event)).sort(),
+  )
 })
 
 test('its README says what it is', async () => {

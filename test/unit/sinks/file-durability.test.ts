@@ -188,6 +188,7 @@ test('a new log makes its own name last as well', () => {
     'lstatSync',
     'openSync',
     'fstatSync',
+    'readdirSync',
     'fsyncSync',
     'openSync',
     'fsyncSync',

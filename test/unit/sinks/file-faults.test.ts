@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type AuditRecord, AuditSink, WritError } from 'writ'
 import { verifyLog } from 'writ/verify'
 import type { Durability } from '../../../src/sinks/durability.js'
-import { FileSink } from '../../../src/sinks/file-sink.js'
+import { fileSink } from '../../../src/sinks/file.js'
 import { agentOn, fastFolder, toolThat } from '../../support/audit-logs.js'
 import { Disk, type DiskFaults } from '../../support/disk.js'
 
@@ -41,7 +41,7 @@ async function work(faults: DiskFaults, durability: Durability): Promise<Run> {
   })
   for (let round = 0; round < 2; round++) {
     try {
-      const agent = agentOn(new FileSink(path, durability, disk.io), act)
+      const agent = agentOn(fileSink(path, { durability: durability }, disk.io), act)
       const attempts = [
         agent.session('alice', (s) => Promise.all([s.callTool('act', {}), s.callTool('act', {})])),
         agent.session('bob', (s) => s.callTool('act', {})),
@@ -167,7 +167,7 @@ describe('a failure is final', () => {
       const path = join(fastFolder(), 'audit.jsonl')
       let effects = 0
       const agent = agentOn(
-        new FileSink(path, 'commit', disk.io),
+        fileSink(path, { durability: 'commit' }, disk.io),
         toolThat(() => {
           effects += 1
         }),
@@ -196,7 +196,7 @@ describe('a failure is final', () => {
 test('a sink that has failed is no longer in the way of another one on the same file', async () => {
   const disk = new Disk()
   const path = join(fastFolder(), 'audit.jsonl')
-  const agent = agentOn(new FileSink(path, 'commit', disk.io))
+  const agent = agentOn(fileSink(path, { durability: 'commit' }, disk.io))
   disk.breakNext('EIO', ['fdatasync'])
   await expect(agent.session('alice', () => undefined)).rejects.toMatchObject({
     code: 'ERR_AUDIT_UNAVAILABLE',

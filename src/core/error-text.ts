@@ -1,4 +1,4 @@
-import { readMember } from '../core/guards.js'
+import { readMember } from './guards.js'
 
 /** Names and codes of errors are logged, messages are not; what does not look like a name is not one. */
 export const NAME: RegExp = /^[A-Za-z0-9_.$:-]{1,64}$/
