@@ -1,4 +1,8 @@
 export { AegrailVerifier, verifyAegrailLog } from './audit/aegrail/verifier.js'
+export type { CheckpointHistory } from './audit/checkpoint-history.js'
+export { MAX_HISTORY_BYTES, MAX_HISTORY_NOTES, splitHistory } from './audit/checkpoint-history.js'
+export type { Assurance, Expectation, ExpectationOutcome, TimeSpan } from './audit/expectation.js'
+export type { Finding, FindingKind } from './audit/finding.js'
 export { CompactTree, type CompactTreeState } from './audit/merkle/compact-tree.js'
 export { leafHash, nodeHash } from './audit/merkle/hash.js'
 export { ProofBuilder } from './audit/merkle/proof-builder.js'
@@ -28,5 +32,17 @@ export {
 export { VerifierKey } from './audit/note/verifier-key.js'
 export { formatTlogProof, parseTlogProof, type TlogProof } from './audit/proof/tlog-proof.js'
 export { type ProvenRecord, verifyRecordProof } from './audit/proof/verify-record-proof.js'
-export { EXIT_CODES, type Fault, type LogSource, type Verdict, type VerifyReport } from './audit/verdict.js'
+export { parseSegmentName, segmentName } from './audit/segment.js'
+export { prepareTrust, type RememberedHead, type Trust, type VerifyOptions } from './audit/trust.js'
+export { parseTrustedKeys, type TrustedKey } from './audit/trusted-key.js'
+export {
+  type ChainReport,
+  type CheckpointReport,
+  EXIT_CODES,
+  type Fault,
+  type LogSource,
+  type Uncovered,
+  type Verdict,
+  type VerifyReport,
+} from './audit/verdict.js'
 export { LogVerifier, verifyLog } from './audit/verify.js'

@@ -1,3 +1,5 @@
+import { indexOfByte } from '../core/byte-text.js'
+
 const LF = 0x0a
 const NUL = 0x00
 
@@ -15,6 +17,18 @@ export interface SplitLine {
   readonly holed: boolean
 }
 
+/**
+ * Takes a line where it lies, from `start` up to and without `end`; the rest is as in {@link SplitLine}. The
+ * bytes are valid until it returns.
+ */
+export type TakeLine = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  broken: SplitLine['broken'],
+  holed: boolean,
+) => void
+
 /** Cuts what arrives in pieces into lines, in bounded memory however long a line is. */
 export class LineSplitter {
   readonly #maxBytes: number
@@ -31,10 +45,32 @@ export class LineSplitter {
     this.#maxBytes = maxBytes
   }
 
+  /** Byte offset of the line that is being taken. */
+  get offset(): number {
+    return this.#offset
+  }
+
+  /** As {@link LineSplitter.push}, without making an object of each line. */
+  scan(chunk: Uint8Array, take: TakeLine): void {
+    let start = 0
+    for (let end = indexOfByte(chunk, LF, 0); end !== -1; end = indexOfByte(chunk, LF, start)) {
+      if (this.#lineBytes === 0 && end - start < this.#maxBytes) {
+        take(chunk, start, end, undefined, false)
+        this.#lineBytes = end - start
+      } else {
+        this.#keep(chunk.subarray(start, end))
+        take(this.#kept, 0, this.#keptBytes, this.#isTooLong ? 'too long' : undefined, this.#holed)
+      }
+      start = end + 1
+      this.#next()
+    }
+    this.#keep(chunk.subarray(start))
+  }
+
   /** The lines that end in this chunk. All of them have to be taken before the next chunk is pushed. */
   *push(chunk: Uint8Array): Generator<SplitLine, void, undefined> {
     let start = 0
-    for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
+    for (let end = indexOfByte(chunk, LF, 0); end !== -1; end = indexOfByte(chunk, LF, start)) {
       const piece = chunk.subarray(start, end)
       start = end + 1
       if (this.#lineBytes === 0 && piece.length < this.#maxBytes) {

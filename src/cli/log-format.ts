@@ -1,5 +1,5 @@
 import { quote } from '../core/json-text.js'
-import { AegrailVerifier, LogVerifier, type Verdict, type VerifyReport } from '../verify.js'
+import { AegrailVerifier, type ChainReport, LogVerifier, type Verdict } from '../verify.js'
 import type { Arguments } from './arguments.js'
 import { UsageError } from './cli-io.js'
 import { suggestion } from './nearest.js'
@@ -7,10 +7,10 @@ import { advice, headline } from './verdict-text.js'
 
 /** A kind of log: what checks it, and what its verdicts mean. */
 export interface LogFormat {
-  createVerifier(): Pick<LogVerifier, 'push' | 'finish'>
-  headline(report: VerifyReport): string
+  createVerifier(): { push(chunk: Uint8Array): void; finish(): ChainReport }
+  headline(report: ChainReport): string
   /** What to do about it, in lines. */
-  advice(report: VerifyReport): readonly string[]
+  advice(report: ChainReport): readonly string[]
 }
 
 const WRIT: LogFormat = { createVerifier: () => new LogVerifier(), headline, advice }

@@ -1,5 +1,5 @@
 import { encodeJson } from '../core/json-text.js'
-import { EXIT_CODES, type VerifyReport } from '../verify.js'
+import { type ChainReport, EXIT_CODES } from '../verify.js'
 import { readArguments, readLogPath } from './arguments.js'
 import { type CliIo, EXIT } from './cli-io.js'
 import { type LogFormat, readFormat } from './log-format.js'
@@ -35,7 +35,7 @@ export async function verify(args: readonly string[], io: CliIo): Promise<number
   return EXIT_CODES[report.verdict]
 }
 
-async function verifyLogFile(path: string, format: LogFormat, io: CliIo): Promise<VerifyReport> {
+async function verifyLogFile(path: string, format: LogFormat, io: CliIo): Promise<ChainReport> {
   const log = io.readLog(path)
   const verifier = format.createVerifier()
   const progress = new Progress(io, log.size)
@@ -50,7 +50,7 @@ async function verifyLogFile(path: string, format: LogFormat, io: CliIo): Promis
   return verifier.finish()
 }
 
-function reportJson({ verdict, size, bytes, head, logId, fault }: VerifyReport): string {
+function reportJson({ verdict, size, bytes, head, logId, fault }: ChainReport): string {
   return encodeJson({
     verdict,
     exit: EXIT_CODES[verdict],
@@ -62,7 +62,7 @@ function reportJson({ verdict, size, bytes, head, logId, fault }: VerifyReport):
   })
 }
 
-function reportText(path: string, format: LogFormat, report: VerifyReport): string {
+function reportText(path: string, format: LogFormat, report: ChainReport): string {
   const { size, bytes, head, logId, fault } = report
   const rows: [name: string, value: string][] = [
     ['log', path === '-' ? 'standard input' : safeText(path)],

@@ -1,6 +1,5 @@
 import type { CompactTree } from '../audit/merkle/compact-tree.js'
 import { leafHash } from '../audit/merkle/hash.js'
-import { segmentPath } from '../audit/segment-name.js'
 import type { SinkHost } from '../audit/sink.js'
 import { errorText } from '../core/error-text.js'
 import { AuditUnavailable } from '../core/errors.js'
@@ -14,6 +13,7 @@ import { unlinkQuietly } from './new-file.js'
 import { type OpenedLog, openLog } from './open-log.js'
 import { type Expired, expiredSegments, prunedPayload } from './retention.js'
 import type { RotationOptions } from './rotation.js'
+import { segmentOf } from './segments.js'
 import { Sidecar } from './sidecar.js'
 import { loadSigningKey } from './signing-key-file.js'
 import type { Signing } from './signing-options.js'
@@ -134,12 +134,12 @@ export class LogUpkeep {
   rotate(finished: LogFile, hash: string): { file: LogFile; opening: Readonly<Record<string, unknown>> } {
     const { io, path } = this.#options
     this.#checkpointer?.publishNow()
-    const target = segmentPath(path, this.#firstSeq)
+    const target = segmentOf(path, this.#firstSeq)
     // Renaming would take the place of a file without a word.
-    if (io.lstatSync(target, { throwIfNoEntry: false }) !== undefined) {
-      throw this.#unavailable(`${target} is in the way of its next segment`)
+    if (io.lstatSync(target.path, { throwIfNoEntry: false }) !== undefined) {
+      throw this.#unavailable(`${target.path} is in the way of its next segment`)
     }
-    io.renameSync(path, target)
+    io.renameSync(path, target.path)
     const file = LogFile.open(io, path, this.#owner.path, true)
     try {
       claimFile(file.identity, this.#owner)
@@ -154,7 +154,7 @@ export class LogUpkeep {
     file.holds(0, size, size)
     this.#firstSeq = size
     this.#firstMs = Date.now()
-    const previous = { file: target.replace(/^.*[/\\]/, ''), size, hash, tree: this.#tree?.toJSON().nodes }
+    const previous = { file: target.file, size, hash, tree: this.#tree?.toJSON().nodes }
     return { file, opening: { ...this.#checkpointer?.announcement, previous } }
   }
 

@@ -1,14 +1,13 @@
-import { CompactTree } from '../audit/merkle/compact-tree.js'
+import type { CompactTree } from '../audit/merkle/compact-tree.js'
 import type { Checkpoint } from '../audit/note/checkpoint.js'
 import type { ChainHead, Recovered } from '../audit/sink.js'
 import { AuditDamaged, AuditUnavailable } from '../core/errors.js'
-import { CheckpointMatch } from './checkpoint-match.js'
 import { closeQuietly, type FileIo, unavailable } from './file-open.js'
 import { setAside } from './file-recovery.js'
 import { claimFile, type OpenFile, releaseFile } from './file-registry.js'
 import { syncFile } from './file-sync.js'
 import { LogFile } from './log-file.js'
-import { type LogScan, scanLog } from './log-scan.js'
+import { type LogScan, readFirstMs, scanLog } from './log-scan.js'
 import { listSegments, type Segment } from './segments.js'
 
 /** What opening a log has to see to. */
@@ -60,56 +59,59 @@ export function openLog(io: FileIo, owner: OpenFile, options: OpenLogOptions): O
 }
 
 function takeUp(io: FileIo, file: LogFile, name: string, options: OpenLogOptions): OpenedLog {
-  const match = options.checkpoint === undefined ? undefined : new CheckpointMatch(options.checkpoint)
-  const onTree = options.tree ? (tree: CompactTree) => match?.at(tree) : undefined
-  let scan = scanLog(io, file.fd, onTree)
-  let bytes = scan.report.bytes
+  const { path, sync, checkpoint } = options
+  const own = scanLog(io, file.fd, options.tree, checkpoint)
+  const { fault, verdict, bytes: found } = own.report
+  let bytes = found
   let recovered: Recovered | undefined
-  const { fault, verdict } = scan.report
-  if (bytes > 0 && fault !== undefined) {
-    // What was signed was on stable storage: no crash has damaged it.
-    const signed = (options.checkpoint?.size ?? 0) > fault.seq
-    if (verdict !== 'CRASH_DAMAGED' || signed) {
-      throw new AuditDamaged(name, signed ? 'TAMPERED' : verdict, fault.seq, fault.offset, fault.detail)
-    }
-    recovered = setAside(io, file.fd, options.path, fault.offset)
+  if (verdict === 'CRASH_DAMAGED' && fault !== undefined) {
+    recovered = setAside(io, file.fd, path, fault.offset)
     bytes = fault.offset
-  }
-  let before: Segment | undefined
-  if (bytes === 0) {
-    before = newestSegment(io, options)
-    if (before !== undefined) scan = scanSegment(io, before, name, onTree)
+  } else if (bytes > 0) assertSound(own, name, checkpoint)
+
+  const before = bytes === 0 ? newestSegment(io, options) : undefined
+  const scan = before === undefined ? own : scanSegment(io, before, name, options)
+  if (bytes === 0 && before === undefined && checkpoint !== undefined && checkpoint.size > 0) {
+    const detail = `${checkpoint.size} records were signed, and none are there`
+    throw new AuditDamaged(name, 'TRUNCATED', 0, 0, detail)
   }
   const { size, head: hash, logId } = scan.report
-  const end = bytes === 0 && before === undefined ? 0 : size
-  const against = match?.verdict(end)
-  if (against !== undefined) throw new AuditDamaged(name, against.verdict, end, bytes, against.detail)
   if (options.tree && scan.tree === undefined) {
     throw new AuditUnavailable(`${name}: it goes on from another file, and does not say with which tree`, {
       path: name,
     })
   }
-  if (options.sync) syncFile(io, file.fd, options.path, bytes === 0)
-  file.holds(bytes, end, options.sync ? end : 0)
+  if (sync) syncFile(io, file.fd, path, bytes === 0)
+  file.holds(bytes, size, sync ? size : 0)
+  const head: ChainHead = {
+    size,
+    ...(hash === undefined ? {} : { hash }),
+    ...(logId === undefined ? {} : { logId }),
+    ...(recovered === undefined ? {} : { recovered }),
+    ...(before === undefined
+      ? {}
+      : { announce: { previous: { file: before.file, size, hash, tree: scan.tree?.toJSON().nodes } } }),
+  }
   return {
     file,
-    head: end === 0 && recovered === undefined ? undefined : headOf(),
-    tree: end === 0 && options.tree ? new CompactTree() : scan.tree,
-    firstSeq: bytes === 0 ? end : scan.firstSeq,
-    firstMs: bytes === 0 ? undefined : scan.firstMs,
+    head: size === 0 && recovered === undefined ? undefined : head,
+    tree: scan.tree,
+    firstSeq: bytes === 0 ? size : scan.report.first,
+    firstMs: bytes === 0 ? undefined : readFirstMs(io, file.fd),
   }
+}
 
-  function headOf(): ChainHead {
-    const previous =
-      before === undefined ? undefined : { file: before.file, size, hash, tree: scan.tree?.toJSON().nodes }
-    return {
-      size: end,
-      ...(end === 0 || hash === undefined ? {} : { hash }),
-      ...(end === 0 || logId === undefined ? {} : { logId }),
-      ...(recovered === undefined ? {} : { recovered }),
-      ...(previous === undefined ? {} : { announce: { previous } }),
-    }
+/** @throws {@link AuditDamaged} (ERR_AUDIT_DAMAGED) for a file that nothing may be added to. */
+function assertSound({ report }: LogScan, name: string, checkpoint: Checkpoint | undefined): void {
+  const { verdict, fault, first, size, bytes } = report
+  if (checkpoint !== undefined && checkpoint.size < first) {
+    // A file is signed before the next is begun: this checkpoint is an old one that was put back.
+    const detail = `its checkpoint is of ${checkpoint.size} records, and the file begins after ${first}`
+    throw new AuditDamaged(name, 'REWRITTEN', first, 0, detail)
   }
+  if (verdict === 'UNANCHORED' || verdict === 'VALID') return
+  const detail = fault?.detail ?? `its checkpoint is of ${checkpoint?.size} records and does not agree`
+  throw new AuditDamaged(name, verdict, fault?.seq ?? size, fault?.offset ?? bytes, detail)
 }
 
 /** A folder that may not be read is no reason not to write, unless finding its files is what was asked for. */
@@ -123,26 +125,16 @@ function newestSegment(io: FileIo, { path, rotates }: OpenLogOptions): Segment |
 }
 
 /** A finished segment was stored before the next was begun: whatever is wrong with it is no crash. */
-function scanSegment(
-  io: FileIo,
-  segment: Segment,
-  name: string,
-  onTree: ((tree: CompactTree) => void) | undefined,
-): LogScan {
+function scanSegment(io: FileIo, segment: Segment, name: string, options: OpenLogOptions): LogScan {
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = io.constants
   const fd = io.openSync(segment.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   try {
-    const scan = scanLog(io, fd, onTree)
-    const { fault, verdict } = scan.report
-    if (fault !== undefined || scan.firstSeq !== segment.firstSeq) {
-      const detail = fault?.detail ?? `it begins with record ${scan.firstSeq}`
-      throw new AuditDamaged(
-        `${name} (${segment.file})`,
-        fault === undefined ? 'TAMPERED' : verdict,
-        fault?.seq ?? scan.firstSeq,
-        fault?.offset ?? 0,
-        detail,
-      )
+    const scan = scanLog(io, fd, options.tree, options.checkpoint)
+    const label = `${name} (${segment.file})`
+    assertSound(scan, label, options.checkpoint)
+    const { first } = scan.report
+    if (first !== segment.firstSeq) {
+      throw new AuditDamaged(label, 'TAMPERED', first, 0, `it begins with record ${first}`)
     }
     return scan
   } finally {

@@ -1,4 +1,4 @@
-import { segmentStart } from '../audit/segment-name.js'
+import { parseSegmentName, segmentName } from '../audit/segment.js'
 import { isPlainObject } from '../core/guards.js'
 import { closeQuietly, type FileIo } from './file-open.js'
 
@@ -21,14 +21,27 @@ export interface LastRecord {
   readonly ms: number
 }
 
+/** A path as its folder, with a separator at its end, and the name in it. */
+function splitPath(path: string): readonly [folder: string, name: string] {
+  const name = path.replace(/^.*[/\\]/, '')
+  return [path.slice(0, path.length - name.length), name]
+}
+
+/** The segment that the records from `firstSeq` on are, once the file that holds them is finished. */
+export function segmentOf(path: string, firstSeq: number): Segment {
+  const [folder, name] = splitPath(path)
+  const file = segmentName(name, firstSeq)
+  return { path: `${folder}${file}`, file, firstSeq }
+}
+
 /** The finished segments of a log, oldest first. @throws what the system says. */
 export function listSegments(io: FileIo, path: string): Segment[] {
-  const folder = path.replace(/[^/\\]*$/, '')
+  const [folder, name] = splitPath(path)
   return io
     .readdirSync(folder || '.')
     .flatMap((file) => {
-      const firstSeq = segmentStart(path, file)
-      return firstSeq === undefined ? [] : [{ path: `${folder}${file}`, file, firstSeq }]
+      const parsed = parseSegmentName(file)
+      return parsed?.file === name ? [segmentOf(path, parsed.firstSeq)] : []
     })
     .sort((one, other) => one.firstSeq - other.firstSeq)
 }

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { Agent, defineTool, type FileSinkOptions } from 'writ'
 import { verifyLog } from 'writ/verify'
 import { fileSink } from '../../src/sinks/file.js'
-import { KEY } from '../support/signed-logs.js'
 import { anything } from '../support/tools.js'
 import { crashStates, type Files, type Instant, VolatileDisk } from '../support/volatile-disk.js'
+import { KEY } from '../support/written-logs.js'
 
 const PATH = '/disk/audit.jsonl'
 const decoder = new TextDecoder()
@@ -34,7 +34,7 @@ const SCENARIOS: readonly Scenario[] = [
     options: { signing: { key: KEY.encode(), everyRecords: 2 } },
     calls: 2,
     padding: 0,
-    step: 7,
+    step: 41,
   },
 ]
 

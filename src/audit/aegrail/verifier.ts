@@ -1,5 +1,5 @@
 import { LineSplitter, type SplitLine } from '../line-splitter.js'
-import type { Fault, LogSource, Verdict, VerifyReport } from '../verdict.js'
+import type { ChainReport, Fault, LogSource, Verdict } from '../verdict.js'
 import { readRecord } from './record.js'
 
 /** Bytes of the longest line, its LF included. aegrail sets no bound; what is read at once needs one. */
@@ -48,7 +48,7 @@ export class AegrailVerifier {
   }
 
   /** The verdict on everything that was pushed. */
-  finish(): VerifyReport {
+  finish(): ChainReport {
     const last = this.#lines.finish()
     if (last !== undefined) this.#judge(last)
     if (this.#size === 0 && this.#fault === undefined) {
@@ -88,7 +88,7 @@ export class AegrailVerifier {
 }
 
 /** Checks a whole log of aegrail. @see {@link AegrailVerifier} */
-export async function verifyAegrailLog(source: LogSource): Promise<VerifyReport> {
+export async function verifyAegrailLog(source: LogSource): Promise<ChainReport> {
   const verifier = new AegrailVerifier()
   if (source instanceof Uint8Array) verifier.push(source)
   else for await (const chunk of source) verifier.push(chunk)

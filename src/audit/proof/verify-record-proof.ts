@@ -1,4 +1,4 @@
-import { readLine } from '../line.js'
+import { LineReader } from '../line.js'
 import { leafHash } from '../merkle/hash.js'
 import { verifyInclusion } from '../merkle/verify-proof.js'
 import { type OpenedCheckpoint, openCheckpoint, type TrustOptions } from '../note/checkpoint.js'
@@ -45,14 +45,16 @@ export async function verifyRecordProof(
   const { checkpoint } = opened.value
 
   const bytes = withoutLf(typeof line === 'string' ? encoder.encode(line) : line)
-  const claims = readLine(bytes)
-  if (claims === undefined) return refuse('malformed', 'not a record: the line has not the shape of one')
+  const record = new LineReader()
+  if (!record.read(bytes, 0, bytes.length) || !record.hasHashes()) {
+    return refuse('malformed', 'not a record: the line has not the shape of one')
+  }
   const { size, root } = checkpoint
   if (!verifyInclusion({ leafHash: leafHash(bytes), index, size, root, proof: hashes })) {
     return refuse('not_included', `the record is not record ${index} of the ${size} that were signed`)
   }
   // Whoever holds the key can sign any leaves: a record is one only where it says that it is.
-  if (claims.seq !== index || claims.hash !== claims.actualHash) {
+  if (record.seq !== index || !record.isSealed()) {
     return refuse('not_included', `what was signed as record ${index} is not a sound record of that number`)
   }
   return accept(Object.freeze({ ...opened.value, index }))

@@ -12,11 +12,18 @@ describe('the report', () => {
     const report = await verifyLog(bytes)
     expect(report).toEqual({
       verdict: 'UNANCHORED',
+      assurance: undefined,
+      first: 0,
       size: 5,
       bytes: bytes.length,
       head: hashOf(five[4]),
       logId: LOG_ID,
       fault: undefined,
+      covered: 0,
+      anchored: 0,
+      uncovered: { records: 5, since: '2026-01-01T00:00:00.000Z' },
+      checkpoints: [],
+      findings: [],
     })
     expect(Object.isFrozen(report)).toBe(true)
   })
@@ -24,7 +31,7 @@ describe('the report', () => {
   test('of a broken log: what holds, and where and how it fails', async () => {
     const lines = [...five]
     lines[2] = lines[2]!.replace('"depth":0', '"depth":1')
-    expect(await verifyLog(fileOf(lines))).toEqual({
+    expect(await verifyLog(fileOf(lines))).toMatchObject({
       verdict: 'TAMPERED',
       size: 2,
       bytes: fileOf(lines).length,
@@ -39,7 +46,7 @@ describe('the report', () => {
   })
 
   test('of nothing', async () => {
-    expect(await verifyLog(new Uint8Array(0))).toEqual({
+    expect(await verifyLog(new Uint8Array(0))).toMatchObject({
       verdict: 'MALFORMED',
       size: 0,
       bytes: 0,
@@ -49,8 +56,17 @@ describe('the report', () => {
     })
   })
 
-  test('every verdict has its exit status, and none is 0', () => {
-    expect(EXIT_CODES).toEqual({ UNANCHORED: 1, TAMPERED: 2, MALFORMED: 6, CRASH_DAMAGED: 7 })
+  test('every verdict has its exit status, and only VALID has 0', () => {
+    expect(EXIT_CODES).toEqual({
+      VALID: 0,
+      UNANCHORED: 1,
+      TAMPERED: 2,
+      TRUNCATED: 3,
+      REWRITTEN: 4,
+      UNTRUSTED: 5,
+      MALFORMED: 6,
+      CRASH_DAMAGED: 7,
+    })
     expect(Object.isFrozen(EXIT_CODES)).toBe(true)
   })
 })

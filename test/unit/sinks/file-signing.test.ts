@@ -7,6 +7,7 @@ import { fileSink } from '../../../src/sinks/file.js'
 import { rejection, thrown } from '../../support/agents.js'
 import { agentOn, fastFolder, rewritten, temporaryFolder } from '../../support/audit-logs.js'
 import { Disk } from '../../support/disk.js'
+import { gate } from '../../support/tools.js'
 import {
   allLines,
   checkpointOf,
@@ -15,8 +16,7 @@ import {
   OTHER_KEY,
   rootOf,
   sizeOf,
-} from '../../support/signed-logs.js'
-import { gate } from '../../support/tools.js'
+} from '../../support/written-logs.js'
 
 const signing = (options: Partial<SigningOptions> = {}): SigningOptions => ({ key: KEY.encode(), ...options })
 
