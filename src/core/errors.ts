@@ -214,10 +214,10 @@ export class AuditLocked extends WritError {
   readonly path: string
   readonly holder?: string
 
-  constructor(path: string, options?: ErrorOptions & { holder?: string }) {
+  constructor(path: string, options?: ErrorOptions & { holder?: string; advice?: string }) {
     super(
-      `audit log ${path} already has a writer: give the agents of one process one sink to share, ` +
-        'and every process a file of its own',
+      `audit log ${path} already has a writer${options?.holder === undefined ? '' : ` (${options.holder})`}: give the agents ` +
+        `of one process one sink to share, and every process a file of its own ({pid} in its path)${options?.advice ?? ''}`,
       options,
     )
     this.path = path

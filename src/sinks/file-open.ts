@@ -1,5 +1,6 @@
 import { toUnavailable } from '../audit/failure.js'
 import { AuditUnavailable, WritError } from '../core/errors.js'
+import type { LockHost } from './lock-host.js'
 
 /** The part of `node:fs` that a log needs; tests put a failing or a simulated disk in its place. */
 export type FileIo = Pick<
@@ -19,7 +20,10 @@ export type FileIo = Pick<
   | 'renameSync'
   | 'unlinkSync'
   | 'constants'
->
+> & {
+  /** Where the log is opened, if it is to look like somewhere else. */
+  readonly lockHost?: LockHost
+}
 
 /** A log is for its owner's eyes. */
 export const MODE = 0o600
@@ -43,15 +47,22 @@ const ADVICE: { readonly [code: string]: string } = {
   GONE: 'it was removed or renamed while it was being written; records would reach nobody',
   REPLACED: 'another file has taken its place while it was being written',
   RESIZED: 'somebody else changed its length while it was being written',
+  NO_LOCK: 'it is no regular file, as the lock file of a log is; remove it',
+  LOCK_GONE: 'its lock file was removed while it was being written, so another writer may have it',
+  LOCK_TAKEN: 'another writer has taken its lock, as if this one were gone',
 }
 
-/** An error of the system as one of the log; one that says what is wrong already goes on saying it. */
-export function unavailable(path: string, cause: unknown): AuditUnavailable {
+/**
+ * An error of the system as one of the log; one that says what is wrong already goes on saying it.
+ *
+ * @param path where it happened; `log`, where that is not the log itself.
+ */
+export function unavailable(path: string, cause: unknown, log: string = path): AuditUnavailable {
   if (WritError.isInstance(cause)) return toUnavailable(cause.message, cause)
   const code = (cause as { code?: unknown } | null)?.code
   const advice =
     typeof code !== 'string' ? 'it failed' : Object.hasOwn(ADVICE, code) ? `${ADVICE[code]} (${code})` : code
-  return new AuditUnavailable(`${path}: ${advice}`, { cause, path })
+  return new AuditUnavailable(`${path}: ${advice}`, { cause, path: log })
 }
 
 /**

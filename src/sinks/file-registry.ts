@@ -1,5 +1,4 @@
 import { AuditLocked } from '../core/errors.js'
-import { lockOnMachine, type MachineLock } from './machine-lock.js'
 
 /** A file that this process writes to: what has to happen to it when the process exits. */
 export interface OpenFile {
@@ -15,45 +14,46 @@ interface Host {
 
 /** Shared by every copy of this package in the process: two copies must not write to one file either. */
 const REGISTRY = Symbol.for('writ.open-files')
-type Holder = { [REGISTRY]?: Map<string, Claim> }
+type Holder = { [REGISTRY]?: Map<string, Entry> }
 
-interface Claim {
+interface Entry {
   readonly file: OpenFile
-  readonly lock: MachineLock
+  /** MUST NOT throw. */
+  leave(): void
 }
 
-function openFiles(): Map<string, Claim> {
+function openFiles(): Map<string, Entry> {
   const holder = globalThis as Holder
   holder[REGISTRY] ??= new Map()
   return holder[REGISTRY]
 }
 
-function flushAll(): void {
-  for (const { file } of openFiles().values()) file.flushOnExit()
+function leaveAll(): void {
+  for (const { file, leave } of openFiles().values()) {
+    file.flushOnExit()
+    leave()
+  }
 }
 
 /**
- * Makes `file` the one writer of the file with this identity (device and inode): in this process, and on
- * Linux on this machine.
+ * Makes `file` the one writer in this thread of the file with this identity (device and inode).
  *
+ * @param leave is called after the file was flushed, when the process exits.
  * @throws {@link AuditLocked} (ERR_AUDIT_LOCKED) when it has one already.
  */
-export function claimFile(identity: string, file: OpenFile): void {
+export function enlist(identity: string, file: OpenFile, leave: () => void): void {
   const files = openFiles()
   const holder = files.get(identity)
   if (holder !== undefined)
     throw new AuditLocked(file.path, { holder: `this process, as ${holder.file.path}` })
-  const lock = lockOnMachine(`writ-log:${identity}`)
-  if (lock === undefined) throw new AuditLocked(file.path, { holder: 'another process or worker thread' })
   const { process } = globalThis as { process?: Host }
-  if (files.size === 0) process?.on('exit', flushAll)
-  files.set(identity, { file, lock })
+  if (files.size === 0) process?.on('exit', leaveAll)
+  files.set(identity, { file, leave })
 }
 
-/** Gives the file up. */
-export function releaseFile(identity: string): void {
+/** Takes a file off the list. */
+export function strike(identity: string): void {
   const files = openFiles()
   const { process } = globalThis as { process?: Host }
-  files.get(identity)?.lock.release()
-  if (files.delete(identity) && files.size === 0) process?.off('exit', flushAll)
+  if (files.delete(identity) && files.size === 0) process?.off('exit', leaveAll)
 }

@@ -2,7 +2,6 @@ import type { AuditSink, ChainHead, SealedRecord, SinkHost } from '../audit/sink
 import { AuditUnavailable } from '../core/errors.js'
 import type { Durability } from './durability.js'
 import { unavailable } from './file-open.js'
-import { releaseFile } from './file-registry.js'
 import { LineBuffer } from './line-buffer.js'
 import type { LogFile } from './log-file.js'
 import { LogUpkeep, type UpkeepOptions, type UpkeepOwner } from './log-upkeep.js'
@@ -101,7 +100,6 @@ export class FileSink implements AuditSink, UpkeepOwner {
       // What failed has set #failure.
     }
     this.#file = undefined
-    releaseFile(file.identity)
     try {
       file.close()
     } catch (cause) {

@@ -1,3 +1,4 @@
+import type { FileClaim } from './file-claim.js'
 import {
   closeQuietly,
   displacement,
@@ -19,6 +20,7 @@ export class LogFile {
   #written = 0
   #synced = 0
   #syncing: Promise<void> | undefined
+  #claim: FileClaim | undefined
 
   /**
    * @param path absolute: the process may change its directory.
@@ -60,6 +62,16 @@ export class LogFile {
     return this.#syncing
   }
 
+  /** The right to write to it. */
+  get claim(): FileClaim | undefined {
+    return this.#claim
+  }
+
+  /** Says by which right it is written to. Without one it is not. */
+  claimedBy(claim: FileClaim): void {
+    this.#claim = claim
+  }
+
   /** Says what it holds, once that is known. */
   holds(bytes: number, written: number, synced: number): void {
     this.#bytes = bytes
@@ -74,7 +86,7 @@ export class LogFile {
    * @throws what the system says, or that the file is not where and as long as it was left.
    */
   write(lines: Uint8Array, written: number): void {
-    const displaced = displacement(this.#io, this.#path, this.identity, this.#bytes)
+    const displaced = this.#lost() ?? displacement(this.#io, this.#path, this.identity, this.#bytes)
     if (displaced !== undefined) throw displaced
     const taken = writeAll(this.#io, this.#fd, lines)
     if (taken.error !== undefined) {
@@ -107,12 +119,28 @@ export class LogFile {
     this.#synced = Math.max(this.#synced, reached)
   }
 
-  /** @throws what the system says. */
+  /** Gives it up. @throws what the system says. */
   close(): void {
+    this.#claim?.release()
     this.#io.closeSync(this.#fd)
   }
 
-  closeQuietly(): void {
+  /** Gives it up when something else has gone wrong already, which is what there is to say. */
+  abandon(): void {
+    this.#claim?.release()
     closeQuietly(this.#io, this.#fd)
+  }
+
+  /** Closes it when its log goes on in another, by the same right. */
+  succeededBy(next: LogFile): void {
+    const claim = this.#claim
+    claim?.follow(next.identity)
+    if (claim !== undefined) next.claimedBy(claim)
+    this.#claim = undefined
+    closeQuietly(this.#io, this.#fd)
+  }
+
+  #lost(): unknown {
+    return this.#claim === undefined ? { code: 'LOCK_GONE' } : this.#claim.check()
   }
 }

@@ -6,7 +6,7 @@ import { AuditUnavailable } from '../core/errors.js'
 import type { AnchorFailure } from './anchoring.js'
 import { Checkpointer, type SignedLog } from './checkpointer.js'
 import { type FileIo, unavailable } from './file-open.js'
-import { claimFile, type OpenFile, releaseFile } from './file-registry.js'
+import type { OpenFile } from './file-registry.js'
 import { syncFolder } from './file-sync.js'
 import { LogFile } from './log-file.js'
 import { unlinkQuietly } from './new-file.js'
@@ -88,8 +88,7 @@ export class LogUpkeep {
       // What the log holds now is signed first, so that what comes later can be told from it.
       this.#attempt(() => checkpointer.begin())
     } catch (cause) {
-      releaseFile(opened.file.identity)
-      opened.file.closeQuietly()
+      opened.file.abandon()
       throw cause
     }
     const announce = { ...checkpointer.announcement, ...opened.head?.announce }
@@ -142,14 +141,12 @@ export class LogUpkeep {
     io.renameSync(path, target.path)
     const file = LogFile.open(io, path, this.#owner.path, true)
     try {
-      claimFile(file.identity, this.#owner)
       syncFolder(io, path)
+      finished.succeededBy(file)
     } catch (cause) {
-      file.closeQuietly()
+      file.abandon()
       throw cause
     }
-    releaseFile(finished.identity)
-    finished.closeQuietly()
     const size = finished.written
     file.holds(0, size, size)
     this.#firstSeq = size

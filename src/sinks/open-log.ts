@@ -2,9 +2,10 @@ import type { CompactTree } from '../audit/merkle/compact-tree.js'
 import type { Checkpoint } from '../audit/note/checkpoint.js'
 import type { ChainHead, Recovered } from '../audit/sink.js'
 import { AuditDamaged, AuditUnavailable } from '../core/errors.js'
+import { FileClaim } from './file-claim.js'
 import { closeQuietly, type FileIo, unavailable } from './file-open.js'
 import { setAside } from './file-recovery.js'
-import { claimFile, type OpenFile, releaseFile } from './file-registry.js'
+import type { OpenFile } from './file-registry.js'
 import { syncFile } from './file-sync.js'
 import { LogFile } from './log-file.js'
 import { type LogScan, readFirstMs, scanLog } from './log-scan.js'
@@ -44,14 +45,11 @@ export interface OpenedLog {
  */
 export function openLog(io: FileIo, owner: OpenFile, options: OpenLogOptions): OpenedLog {
   const file = LogFile.open(io, options.path, owner.path)
-  let isClaimed = false
   try {
-    claimFile(file.identity, owner)
-    isClaimed = true
+    file.claimedBy(new FileClaim(io, owner, file.identity, options.path))
     return takeUp(io, file, owner.path, options)
   } catch (cause) {
-    if (isClaimed) releaseFile(file.identity)
-    file.closeQuietly()
+    file.abandon()
     throw cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_AUDIT')
       ? cause
       : unavailable(owner.path, cause)

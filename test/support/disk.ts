@@ -33,6 +33,7 @@ const NAMES = [
   'readdirSync',
   'renameSync',
   'unlinkSync',
+  'renameSync',
 ] as const satisfies readonly (keyof FileIo)[]
 
 function ioError(code: string, syscall: string): NodeJS.ErrnoException {

@@ -33,11 +33,11 @@ test('commit acknowledges after fdatasync, and not before', async () => {
   sink.append(records(1)[0]!)
   const flushed = sink.flush()?.then(() => {
     acknowledged = true
-    expect(disk.calls).toEqual(['lstatSync', 'writeSync', 'fdatasync', 'fdatasync done'])
+    expect(disk.calls).toEqual(['lstatSync', 'lstatSync', 'writeSync', 'fdatasync', 'fdatasync done'])
     expect(disk.syncedBytes(path)).toBe(readFileSync(path).length)
   })
   await wait(20)
-  expect(disk.calls).toEqual(['lstatSync', 'writeSync', 'fdatasync'])
+  expect(disk.calls).toEqual(['lstatSync', 'lstatSync', 'writeSync', 'fdatasync'])
   expect(acknowledged).toBe(false)
   storing.open()
   await flushed
@@ -50,7 +50,7 @@ test('commit synchronises at once for those who cannot wait', async () => {
   const { disk, path, sink } = opened('commit')
   sink.append(records(1)[0]!)
   sink.flushSync()
-  expect(disk.calls).toEqual(['lstatSync', 'writeSync', 'fdatasyncSync'])
+  expect(disk.calls).toEqual(['lstatSync', 'lstatSync', 'writeSync', 'fdatasyncSync'])
   expect(disk.syncedBytes(path)).toBe(readFileSync(path).length)
   expect(sink.syncedSeq).toBe(0)
   await sink.close()
@@ -84,14 +84,14 @@ test('interval acknowledges what the kernel has, and synchronises within 100 ms'
   sink.append(records(1)[0]!)
   const beganMs = performance.now()
   await sink.flush()
-  expect(disk.calls).toEqual(['lstatSync', 'writeSync'])
+  expect(disk.calls).toEqual(['lstatSync', 'lstatSync', 'writeSync'])
   expect(recordsIn(path)).toHaveLength(1)
   expect(sink.syncedSeq).toBe(-1)
   while ((sink.syncedSeq ?? -1) < 0 && performance.now() - beganMs < 2_000) await wait(5)
   // The rest is what the disk and a busy machine take.
   expect(performance.now() - beganMs).toBeGreaterThan(90)
   expect(performance.now() - beganMs).toBeLessThan(600)
-  expect(disk.calls).toEqual(['lstatSync', 'writeSync', 'fdatasync', 'fdatasync done'])
+  expect(disk.calls).toEqual(['lstatSync', 'lstatSync', 'writeSync', 'fdatasync', 'fdatasync done'])
   await wait(150)
   expect(disk.count('fdatasync')).toBe(1)
   await sink.close()
@@ -184,15 +184,8 @@ test('a new log makes its own name last as well', () => {
   const disk = new Disk()
   const sink = fileSink(join(temporaryFolder(), 'audit.jsonl'), {}, disk.io)
   sink.open(new Host())
-  expect(disk.calls.filter((name) => name !== 'readSync')).toEqual([
-    'lstatSync',
-    'openSync',
-    'fstatSync',
-    'readdirSync',
-    'fsyncSync',
-    'openSync',
-    'fsyncSync',
-    'closeSync',
-  ])
+  const calls = disk.calls.filter((name) => name !== 'readSync')
+  expect(calls.indexOf('fsyncSync')).toBe(calls.length - 4)
+  expect(calls.slice(-4)).toEqual(['fsyncSync', 'openSync', 'fsyncSync', 'closeSync'])
   return sink.close()
 })
