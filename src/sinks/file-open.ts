@@ -49,6 +49,7 @@ const ADVICE: { readonly [code: string]: string } = {
   RESIZED: 'somebody else changed its length while it was being written',
   NO_LOCK: 'it is no regular file, as the lock file of a log is; remove it',
   LOCK_GONE: 'its lock file was removed while it was being written, so another writer may have it',
+  LOCK_SILENT: 'its lock file could not be renewed for minutes, so another writer may take it',
   LOCK_TAKEN: 'another writer has taken its lock, as if this one were gone',
 }
 

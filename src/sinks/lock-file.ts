@@ -55,18 +55,20 @@ export class LockFile implements Beating {
    */
   check(): unknown {
     if (this.#loss !== undefined) return this.#loss
-    // Either way: a clock that was set has to bring a beat forward, not put it off.
-    const silentMs = Math.abs(Date.now() - this.#beatAtMs)
-    if (silentMs >= this.#host.beatMs) this.beat()
-    // After a long silence, somebody may have judged by the old time and be about to take over. One that makes
-    // its file after this look sees the beat above; one that has made it is seen here, or has the lock by now.
-    if (silentMs * 2 > this.#host.silentMs) this.#loss ??= this.#contender()
+    if (this.#silentMs() >= this.#host.beatMs) this.beat()
+    if (this.#mayCountAsGone()) this.#loss ??= { code: 'LOCK_SILENT' }
     this.#loss ??= this.#displacement()
     return this.#loss
   }
 
   beat(): void {
-    if (this.#loss === undefined && this.#put(this.#token) === undefined) this.#beatAtMs = Date.now()
+    if (this.#loss !== undefined) return
+    const mayCountAsGone = this.#mayCountAsGone()
+    if (this.#put(this.#token) !== undefined) return
+    // Somebody may have judged by the old time and be about to take over. One that makes its file after this look
+    // sees the beat above; one that made it before is seen here, or has the lock by now.
+    if (mayCountAsGone) this.#loss = this.#contender()
+    this.#beatAtMs = Date.now()
   }
 
   /**
@@ -83,13 +85,22 @@ export class LockFile implements Beating {
 
   /** Removes the file, if it is still ours. */
   release(): void {
-    if (this.#fd === -1) return
     stopBeating(this)
     const isOurs = this.#loss === undefined && this.#displacement() === undefined
     closeQuietly(this.#io, this.#fd)
     this.#fd = -1
     if (isOurs) unlinkQuietly(this.#io, this.path)
     this.#loss ??= { code: 'LOCK_GONE' }
+  }
+
+  /** A clock that was set, either way, has to bring a beat forward, not put it off. */
+  #silentMs(): number {
+    return Math.abs(Date.now() - this.#beatAtMs)
+  }
+
+  /** Long before others see it so. */
+  #mayCountAsGone(): boolean {
+    return this.#silentMs() * 2 > this.#host.silentMs
   }
 
   /** By its name, and closed each time: then a network file system asks its server, and tells it. */

@@ -49,7 +49,8 @@ export function takeLockFile(claimant: Claimant): number {
     if (found !== undefined && !isGone(claimant, found, nowMs)) {
       throw lockedBy(claimant, found, host.silentMs - (nowMs - found.seenMs))
     }
-    io.renameSync(next, lockPath)
+    renameIfThere(io, next, lockPath)
+    // Another one may have taken this opening for one that was cut off, and have come first.
     if (findLock(io, lockPath)?.token?.id === token.id) return fd
     throw new AuditLocked(logPath, { holder: 'another writer, which opened it at the same moment' })
   } catch (cause) {
@@ -113,6 +114,14 @@ function isGone({ host, token: own }: Claimant, found: FoundLock, nowMs: number)
   const socket = host.takeSocket(socketName(token.identity))
   socket?.release()
   return socket !== undefined
+}
+
+function renameIfThere(io: FileIo, from: string, to: string): void {
+  try {
+    io.renameSync(from, to)
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== 'ENOENT') throw cause
+  }
 }
 
 /** Removes what was made under this name, unless it is somebody else's by now. */

@@ -8,6 +8,7 @@ import { FileClaim } from '../../../src/sinks/file-claim.js'
 import type { FileIo } from '../../../src/sinks/file-open.js'
 import { rejection, thrown } from '../../support/agents.js'
 import { agentOn, temporaryFolder } from '../../support/audit-logs.js'
+import { Disk } from '../../support/disk.js'
 import { ELSEWHERE, seenFrom } from '../../support/lock-places.js'
 
 let folder: string
@@ -126,19 +127,38 @@ describe('the heartbeat', () => {
     await agent.close()
   })
 
-  test('a writer that wakes from a long silence while another is about to take over stops', async () => {
+  test.each([
+    ['with a record', () => undefined],
+    ['with its timer', () => vi.advanceTimersByTime(20_000)],
+  ])('a writer that wakes %s while another is about to take over stops', async (_, wake) => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
     const agent = agentOn(fileSink(path, {}, io))
     agent.sessionSync('alice', () => undefined)
     writeFileSync(`${lock}.next`, '')
     vi.setSystemTime(Date.now() + 100_000)
-    agent.sessionSync('alice', () => 'half the time: nobody can be about to')
+    agent.sessionSync('alice', () => 'after so short a silence, nobody can be about to')
     const log = readFileSync(path)
     vi.setSystemTime(Date.now() + 200_000)
+    wake()
     expect(thrown(() => agent.sessionSync('alice', () => undefined))).toMatchObject({
       code: 'ERR_AUDIT_UNAVAILABLE',
     })
     expect(readFileSync(path)).toEqual(log)
+    await agent.close().catch(() => undefined)
+  })
+
+  test('a writer that cannot renew its lock stops long before others count it as gone', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    const disk = new Disk()
+    const agent = agentOn(fileSink(path, {}, seenFrom(ELSEWHERE, disk.io)))
+    vi.setSystemTime(Date.now() + 140_000)
+    disk.breakNext('EIO', ['openSync'])
+    agent.sessionSync('alice', () => 'not yet')
+    vi.setSystemTime(Date.now() + 20_000)
+    disk.breakNext('EIO', ['openSync'])
+    const refused = thrown(() => agent.sessionSync('alice', () => undefined)) as Error
+    expect(refused).toMatchObject({ code: 'ERR_AUDIT_UNAVAILABLE' })
+    expect(refused.message).toContain('could not be renewed')
     await agent.close().catch(() => undefined)
   })
 })

@@ -259,6 +259,32 @@ describe('an opening that was cut off', () => {
   })
 })
 
+describe('another writer that takes this opening for one that was cut off', () => {
+  const stranger = `{"writ_lock":1}`
+  const meanwhile: [string, (next: string) => void][] = [
+    ['and is not done', (next) => rmSync(next)],
+    [
+      'and puts its own in place first',
+      (next) => {
+        rmSync(next)
+        writeFileSync(lock, stranger)
+      },
+    ],
+    ['and whose file is renamed', (next) => writeFileSync(next, stranger)],
+  ]
+
+  test.each(meanwhile)('%s has the log', (_, intervene) => {
+    const { io } = new Disk()
+    const renameSync: typeof io.renameSync = (from, to) => {
+      intervene(String(from))
+      io.renameSync(from, to)
+    }
+    const refused = thrown(() => agentOn(fileSink(path, {}, seenFrom(ELSEWHERE, { ...io, renameSync }))))
+    expect(refused).toMatchObject({ code: 'ERR_AUDIT_LOCKED', path })
+    if (existsSync(lock)) expect(readFileSync(lock, 'utf8')).toBe(stranger)
+  })
+})
+
 describe('a lock file that cannot be made', () => {
   test.each(['EACCES', 'EPERM', 'EROFS'])('%s: nothing is opened, and it says why', (code) => {
     const disk = new Disk({ failAt: 1, among: ['openSync'], code })
