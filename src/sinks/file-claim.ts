@@ -1,4 +1,5 @@
 import { AuditLocked } from '../core/errors.js'
+import { builtin } from '../core/runtime.js'
 import type { FileIo } from './file-open.js'
 import { enlist, type OpenFile, strike } from './file-registry.js'
 import { LockFile } from './lock-file.js'
@@ -39,9 +40,11 @@ export class FileClaim {
     this.#socket = this.#take(identity, lockPath)
     try {
       const { host, pid, scope } = this.#host
+      const source = builtin<{ randomUUID(): string }>('crypto') ?? globalThis.crypto
+      const id = source.randomUUID().replaceAll('-', '')
       const opened = new Date().toISOString()
       const token = {
-        id: newTokenId(),
+        id,
         host,
         pid,
         opened,
@@ -108,9 +111,4 @@ export class FileClaim {
     socket.release()
     strike(identity)
   }
-}
-
-function newTokenId(): string {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16))
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -88,10 +88,12 @@ function make(io: FileIo, path: string): number {
 
 /** The time of the file system, which nothing but a new file tells. */
 function fileSystemNow(claimant: Claimant): number {
-  const { io, lockPath, token } = claimant
-  const probe = `${lockPath}.${token.id}`
+  const { io, lockPath } = claimant
+  const probe = `${lockPath}.now`
   let fd = -1
   try {
+    // One may be left of a writer that was cut off here.
+    unlinkQuietly(io, probe)
     fd = make(io, probe)
     return io.fstatSync(fd).mtimeMs
   } catch (cause) {

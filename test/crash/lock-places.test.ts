@@ -172,7 +172,9 @@ describe('without sockets', () => {
     expect(await last.tell(`open ${path}`)).toBe('open')
     expect(await last.tell('close')).toBe('closed')
     expect(await verdict(path)).toBe('UNANCHORED')
-    expect(readdirSync(join(path, '..')).filter((name) => name.includes('.lock'))).toEqual([])
+    // A probe of the file system's time may be left, until the next one.
+    const left = readdirSync(join(path, '..')).filter((name) => name.includes('.lock'))
+    expect(left.filter((name) => name !== 'audit.jsonl.lock.now')).toEqual([])
   }, 60_000)
 })
 

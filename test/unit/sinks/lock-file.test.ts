@@ -247,6 +247,8 @@ describe('an opening that was cut off', () => {
     expect(refused).toMatchObject({ code: 'ERR_AUDIT_LOCKED' })
     expect(refused.message).toContain(`${lock}.next`)
     silentFor(SILENT_SECONDS + 20, `${lock}.next`)
+    writeFileSync(`${lock}.now`, '')
+    silentFor(10 * SILENT_SECONDS, `${lock}.now`)
     await open().close()
     expect(readdirSync(join(path, '..'))).toEqual(['audit.jsonl'])
   })
