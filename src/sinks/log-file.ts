@@ -121,14 +121,17 @@ export class LogFile {
 
   /** Gives it up. @throws what the system says. */
   close(): void {
-    this.#claim?.release()
-    this.#io.closeSync(this.#fd)
+    try {
+      this.#io.closeSync(this.#fd)
+    } finally {
+      this.#claim?.release()
+    }
   }
 
   /** Gives it up when something else has gone wrong already, which is what there is to say. */
   abandon(): void {
-    this.#claim?.release()
     closeQuietly(this.#io, this.#fd)
+    this.#claim?.release()
   }
 
   /** Closes it when its log goes on in another, by the same right. */

@@ -95,13 +95,13 @@ describe.each(SCENARIOS)('$name, whenever the power is cut, and whatever the dis
     const moments = await momentsOf(scenario)
     const first = moments.filter(({ instant }) => instant.call === 'write').at(3) as Moment
     let states = 0
-    for (const files of crashStates(first.instant, PATH, Math.max(97, scenario.step))) {
+    for (const files of crashStates(first.instant, PATH, Math.max(173, scenario.step))) {
       const disk = new VolatileDisk(files)
       const instants: Instant[] = []
       disk.onChange = (call) => instants.push(disk.instant(call))
       await agentOn(disk, scenario).close()
       for (const instant of instants) {
-        for (const again of crashStates(instant, PATH, 211)) {
+        for (const again of crashStates(instant, PATH, 997)) {
           states += 1
           await expectSurvival(again, scenario, first.begun)
         }

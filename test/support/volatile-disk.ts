@@ -4,9 +4,13 @@ import type { FileIo } from '../../src/sinks/file-open.js'
 
 /** What a power cut may take away: a page that was written and not synchronised. */
 const PAGE_BYTES = 4096
+/** Between the power cut and the next writer. */
+const AN_HOUR_MS = 3_600_000
 
 interface Inode {
   readonly id: number
+  /** Since when it is as it is; 0 before the power was cut. */
+  mtimeMs: number
   /** What programs see. */
   data: Uint8Array
   /** What a power cut leaves for sure. */
@@ -32,6 +36,9 @@ export interface Instant {
   readonly contents: ReadonlyMap<Inode, { readonly data: Uint8Array; readonly stable: Uint8Array }>
 }
 
+/** Lock files are tested elsewhere: the states that they could be in would only multiply those of the log. */
+const isLock = (path: string): boolean => path.includes('.lock')
+
 const error = (code: string): NodeJS.ErrnoException => Object.assign(new TypeError(code), { code })
 
 /**
@@ -47,11 +54,12 @@ export class VolatileDisk {
   #changes: NameChange[][] = []
   readonly #open = new Map<number, { inode: Inode | undefined }>()
   #nextFd = 100
+  readonly #locks = new WeakSet<Inode>()
   static #nextInode = 1
 
   constructor(files: Files = new Map()) {
     for (const [path, data] of files) {
-      this.#names.set(path, { id: VolatileDisk.#nextInode++, data, stable: data })
+      this.#names.set(path, { id: VolatileDisk.#nextInode++, mtimeMs: 0, data, stable: data })
     }
     this.#stableNames = new Map(this.#names)
     this.io = this.#makeIo()
@@ -88,12 +96,18 @@ export class VolatileDisk {
       isDirectory: () => inode === undefined,
       isSymbolicLink: () => false,
       mode: 0o600,
+      mtimeMs: inode?.mtimeMs ?? 0,
       dev: bigint ? 1n : 1,
       ino: bigint ? BigInt(9_000_000 + (inode?.id ?? 0)) : 9_000_000 + (inode?.id ?? 0),
       size: bigint ? BigInt(inode?.data.length ?? 0) : (inode?.data.length ?? 0),
     })
     const rename = (changes: NameChange[]): void => {
-      this.#changes.push(changes)
+      if (changes.every(({ path }) => isLock(path))) {
+        for (const { path, inode } of changes) {
+          if (inode === undefined) this.#stableNames.delete(path)
+          else this.#stableNames.set(path, inode)
+        }
+      } else this.#changes.push(changes)
       for (const { path, inode } of changes) {
         if (inode === undefined) this.#names.delete(path)
         else this.#names.set(path, inode)
@@ -116,6 +130,15 @@ export class VolatileDisk {
     }
     const io = {
       constants,
+      // Whoever wrote before the power was cut is gone, and an hour has passed.
+      lockHost: {
+        host: 'disk',
+        pid: 1,
+        scope: undefined,
+        silentMs: 300_000,
+        beatMs: 3_600_000,
+        takeSocket: () => ({ release: () => undefined }),
+      },
       openSync: (path: string, flags: number): number => {
         const fd = this.#nextFd++
         let inode = this.#names.get(path)
@@ -127,10 +150,16 @@ export class VolatileDisk {
         }
         if (inode !== undefined && (flags & constants.O_EXCL) !== 0) throw error('EEXIST')
         const isNew = inode === undefined
-        inode ??= { id: VolatileDisk.#nextInode++, data: new Uint8Array(0), stable: new Uint8Array(0) }
+        inode ??= {
+          id: VolatileDisk.#nextInode++,
+          mtimeMs: AN_HOUR_MS,
+          data: new Uint8Array(0),
+          stable: new Uint8Array(0),
+        }
         if (isNew) rename([{ path, inode }])
+        if (isLock(path)) this.#locks.add(inode)
         this.#open.set(fd, { inode })
-        if (isNew) changed('create')
+        if (isNew && !isLock(path)) changed('create')
         return fd
       },
       closeSync: (fd: number): void => void this.#open.delete(fd),
@@ -153,7 +182,8 @@ export class VolatileDisk {
         data.set(inode.data)
         data.set(bytes.subarray(offset, offset + length), inode.data.length)
         inode.data = data
-        changed('write')
+        inode.mtimeMs = AN_HOUR_MS
+        if (!this.#locks.has(inode)) changed('write')
         return length
       },
       ftruncateSync: (fd: number, length: number): void => {
@@ -176,12 +206,12 @@ export class VolatileDisk {
           { path: from, inode: undefined },
           { path: to, inode },
         ])
-        changed('rename')
+        if (!isLock(to)) changed('rename')
       },
       unlinkSync: (path: string): void => {
         if (!this.#names.has(path)) throw error('ENOENT')
         rename([{ path, inode: undefined }])
-        changed('unlink')
+        if (!isLock(path)) changed('unlink')
       },
     }
     return io as unknown as FileIo
@@ -200,15 +230,16 @@ export function* crashStates(instant: Instant, path: string, prefixStep = 1): Ge
       if (inode === undefined) names.delete(name)
       else names.set(name, inode)
     }
-    for (const kept of ['data', 'stable'] as const) {
-      const others = new Map(
+    const others = [...names.keys()].some((name) => name !== path && !isLock(name))
+    for (const kept of others ? (['data', 'stable'] as const) : (['data'] as const)) {
+      const contents = new Map(
         [...names].map(([name, inode]) => [name, instant.contents.get(inode)?.[kept] ?? new Uint8Array(0)]),
       )
       const log = names.get(path)
-      if (log === undefined) yield others
+      if (log === undefined) yield contents
       else {
         for (const content of contentsOf(instant.contents.get(log), prefixStep)) {
-          yield new Map([...others, [path, content]])
+          yield new Map([...contents, [path, content]])
         }
       }
     }

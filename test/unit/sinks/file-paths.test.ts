@@ -75,7 +75,7 @@ test('a link to a folder above the file is none of its business', async () => {
 
 test('a file that is no log is refused and left alone', () => {
   const folder = temporaryFolder()
-  for (const content of ['hello\n', '{"a":1}\n', '\ufeff', '\u0000'.repeat(9), '[]']) {
+  for (const content of ['hello\n', '{"a":1}\n', '\ufeff', `${'\u0000'.repeat(9)}\n`, '[]']) {
     const path = make(folder, 'other.txt', content)
     expect(complaintOf(path)).toMatchObject({
       code: 'ERR_AUDIT_DAMAGED',
