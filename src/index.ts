@@ -23,6 +23,12 @@ export type {
   Spent,
 } from './contract/any-session.js'
 export type { Budget } from './contract/budget.js'
+export type {
+  CredentialGrant,
+  CredentialIssuer,
+  CredentialOptions,
+  PublicJwk,
+} from './contract/credential.js'
 export type { Decision } from './contract/decision.js'
 export type { ModelPrice, PriceSource, PriceTable } from './contract/prices.js'
 export type {

@@ -2,6 +2,7 @@ import { AuditLog } from '../audit/log.js'
 import { parseSink } from '../audit/parse-sink.js'
 import type { AuditSink, CompositeSink } from '../audit/sink.js'
 import { type Budget, LIMIT_NAMES, type Limits, narrowLimits, parseBudget } from '../contract/budget.js'
+import { type CredentialIssuer, parseIssuer } from '../contract/credential.js'
 import {
   parseClock,
   parseIdentity,
@@ -37,6 +38,8 @@ export interface AgentOptions<Tools extends ToolSet = ToolSet> {
   readonly audit: AuditSink | CompositeSink
   /** What models cost. Without it, sessions limited in US dollars need `costUsd` for every call. */
   readonly prices?: PriceTable | PriceSource
+  /** Signs what `session.credential()` hands out: `credentialIssuer()` of `writ/principal`. */
+  readonly credentials?: CredentialIssuer
   /** Where time comes from; for tests. */
   readonly clock?: Clock
 }
@@ -47,6 +50,7 @@ const OPTIONS = [
   'tools',
   'audit',
   'prices',
+  'credentials',
   'clock',
 ] as const satisfies readonly (keyof AgentOptions)[]
 const SESSION_OPTIONS = [
@@ -95,6 +99,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
       log,
       prices,
       clock,
+      credentials: given.credentials === undefined ? undefined : parseIssuer(given.credentials),
       sessions: new Set<OpenSession>(),
     })
   }

@@ -12,6 +12,7 @@ export const EVENTS = [
   'tool_result',
   'tool_denied',
   'budget_exceeded',
+  'credential_issued',
   'session_end',
   'sink_dropped',
 ] as const

@@ -40,6 +40,7 @@ const WORDS: { readonly [event: string]: readonly [name: string, describe: Descr
     (p) => bad(`${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'reason')}${issues(p)}`),
   ],
   budget_exceeded: ['budget exceeded', budgetExceeded],
+  credential_issued: ['credential', (p) => plain(credential(p))],
   session_end: ['session ended', sessionEnd],
   sink_dropped: [
     'records lost',
@@ -140,6 +141,13 @@ function budgetExceeded(p: JsonObject): Omit<Words, 'name'> {
   return bad(
     `${text(p, 'limit')}: ${amount('used')} of ${amount('max')}${maybe(p, 'source', ', by session ')}`,
   )
+}
+
+function credential(p: JsonObject): string {
+  const tools = own(p, 'tools')
+  const names = Array.isArray(tools) ? list(tools.map(safeValue)) : text(p, 'tools')
+  const bound = own(p, 'bound') === true ? ', bound to a key' : ''
+  return `for ${text(p, 'audience')}${bound}; tools: ${names === '' ? 'none' : names}`
 }
 
 function sessionEnd(p: JsonObject): Omit<Words, 'name'> {

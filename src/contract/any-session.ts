@@ -1,4 +1,5 @@
 import type { LimitName, Usage } from '../core/limits.js'
+import type { CredentialOptions } from './credential.js'
 import type { LlmUsage } from './usage.js'
 
 /** What is left of each limit; absent where there is none. */
@@ -88,4 +89,16 @@ export interface AnySession {
    */
   reserve(request: LlmRequest): Reservation<LlmUsage>
   reserve(request: ReserveRequest): Reservation<Spent>
+  /**
+   * A short-lived signed token that says to one service who acts for whom with which tools. It is on
+   * record before it is handed out. Not in a synchronous session.
+   *
+   * @throws TypeError when the agent has no `credentials`, in a synchronous session, or for a tool that the
+   *   session may not call; TypeError or RangeError for options that are not usable.
+   * @throws {@link BudgetExceeded} (ERR_BUDGET_EXCEEDED), {@link SessionClosed} (ERR_SESSION_CLOSED) or the
+   *   reason of its end, when the session is not open.
+   * @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) when it cannot be recorded: there is no token.
+   * @see RFC 7519 and RFC 8693, section 4.1
+   */
+  credential(options: CredentialOptions): Promise<string>
 }

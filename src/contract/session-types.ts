@@ -1,6 +1,7 @@
 import type { DenialReason, Issue } from '../core/errors.js'
 import type { AnySession, LlmRequest } from './any-session.js'
 import type { Budget } from './budget.js'
+import type { CredentialOptions } from './credential.js'
 import type { Decision } from './decision.js'
 import type { ToolInput, ToolOutput, ToolSet } from './tool.js'
 import type { LlmUsage } from './usage.js'
@@ -84,6 +85,8 @@ export interface Session<Tools extends ToolSet = ToolSet> extends AnySession {
     run: (signal: AbortSignal) => Promise<Reply> | Reply,
     usageOf: (reply: Reply) => LlmUsage,
   ): Promise<Reply>
+  /** As {@link AnySession.credential}, with the names of the agent's tools. */
+  credential(options: CredentialOptions<keyof Tools & string>): Promise<string>
   /** Ends the session: aborts what is in flight, records the end, and resolves when that is on record. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -101,4 +104,6 @@ export interface SyncSession<Tools extends ToolSet = ToolSet> extends AnySession
   dispatch(request: DispatchRequest, options?: { readonly timeoutMs?: number }): DispatchResult
   /** As {@link Session.authorize}. */
   authorize(name: string, input: unknown): Decision
+  /** Signing cannot be waited for here. @throws TypeError always: use `agent.session()`. */
+  credential(options: CredentialOptions): never
 }

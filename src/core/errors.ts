@@ -19,6 +19,7 @@ export type WritErrorCode =
   | 'ERR_AUDIT_LOCKED'
   | 'ERR_AUDIT_DAMAGED'
   | 'ERR_RUNTIME_UNSUPPORTED'
+  | 'ERR_CREDENTIAL_INVALID'
 
 /** The base of every error that Writ itself raises, apart from `TypeError` and `RangeError` for misuse. */
 export abstract class WritError extends Error {
@@ -239,8 +240,7 @@ export class AuditDamaged extends WritError {
 
   constructor(path: string, verdict: string, seq: number, offset: number, detail: string) {
     super(
-      `audit log ${path} is ${verdict} at record ${seq}, byte ${offset} (${detail}): ` +
-        'keep the file as evidence, move it away and start a new one',
+      `audit log ${path} is ${verdict} at record ${seq}, byte ${offset} (${detail}): keep the file as evidence, move it away and start a new one`,
     )
     this.path = path
     this.verdict = verdict

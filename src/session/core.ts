@@ -194,6 +194,11 @@ export class SessionCore extends Live {
     if (this.lifecycle.state === 'killed') this.#drain()
   }
 
+  /** When the session opened, on the monotonic clock. */
+  get openedMs(): number {
+    return this.#recorder.openedMs
+  }
+
   /** Whole milliseconds since the session opened; they stop at its end. */
   get wallMs(): number {
     return this.#recorder.wallMs

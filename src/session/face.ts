@@ -6,6 +6,7 @@ import type {
   ReserveRequest,
   Spent,
 } from '../contract/any-session.js'
+import type { CredentialOptions } from '../contract/credential.js'
 import type { LlmUsage } from '../contract/usage.js'
 import type { Usage } from '../core/limits.js'
 import type { SessionCore } from './core.js'
@@ -44,6 +45,8 @@ export abstract class SessionFace implements AnySession {
   get state(): AnySession['state'] {
     return this.#core.lifecycle.state
   }
+
+  abstract credential(options: CredentialOptions): Promise<string>
 
   usage(): Usage {
     return usageOf(this.#core.meter, this.#core.wallMs)

@@ -47,6 +47,12 @@ export class BlockingSession<Tools extends ToolSet = ToolSet>
     return this.#run((call) => runThrough(authorizeSteps(call, name, input)))
   }
 
+  credential(): never {
+    throw new TypeError(
+      'credential: signing cannot be waited for in a synchronous session: use agent.session()',
+    )
+  }
+
   #call(request: DispatchRequest, options: { readonly timeoutMs?: number } | undefined): CallOutcome {
     const { signal, timeoutMs } = parseCallOptions('call options', options)
     if (signal !== undefined)

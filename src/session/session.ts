@@ -1,9 +1,11 @@
 import type { LlmRequest } from '../contract/any-session.js'
+import type { CredentialOptions } from '../contract/credential.js'
 import type { Decision } from '../contract/decision.js'
 import type { CallOptions, DispatchRequest, DispatchResult, Session } from '../contract/session-types.js'
 import type { ToolInput, ToolOutput, ToolSet } from '../contract/tool.js'
 import type { LlmUsage } from '../contract/usage.js'
 import type { SessionCore } from './core.js'
+import { credentialSteps } from './credential.js'
 import { runInside } from './current.js'
 import type { Steps } from './decide.js'
 import { SessionFace } from './face.js'
@@ -58,6 +60,13 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
     return this.#launch(
       (call) => llmSteps(call, request, run, usageOf),
       (reply) => reply,
+    )
+  }
+
+  credential(options: CredentialOptions<keyof Tools & string>): Promise<string> {
+    return this.#launch(
+      (call) => credentialSteps(call, options),
+      (token) => token,
     )
   }
 

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/log.js'
 import type { Limits } from '../contract/budget.js'
+import type { CredentialIssuer } from '../contract/credential.js'
 import type { Prices } from '../contract/prices.js'
 import type { Registry } from '../contract/registry.js'
 import type { Clock } from '../core/clock.js'
@@ -10,6 +11,8 @@ export interface AgentSetup {
   readonly log: AuditLog
   readonly prices: Prices
   readonly clock: Clock
+  /** What signs the credentials of its sessions, if anything does. */
+  readonly credentials: CredentialIssuer | undefined
   /** Its sessions that have not ended. */
   readonly sessions: Set<OpenSession>
 }

@@ -236,6 +236,7 @@ describe('whatever a log holds, nothing of it steers the terminal and nothing cr
     'tool_result',
     'tool_denied',
     'budget_exceeded',
+    'credential_issued',
     'session_end',
     'sink_dropped',
     'never_heard_of',
