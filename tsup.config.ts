@@ -5,6 +5,7 @@ export default defineConfig({
     index: 'src/index.ts',
     verify: 'src/verify.ts',
     testing: 'src/testing.ts',
+    principal: 'src/principal.ts',
     cli: 'src/cli/main.ts',
   },
   tsconfig: 'tsconfig.build.json',
@@ -20,7 +21,12 @@ export default defineConfig({
   sourcemap: true,
   clean: true,
   dts: {
-    entry: { index: 'src/index.ts', verify: 'src/verify.ts', testing: 'src/testing.ts' },
+    entry: {
+      index: 'src/index.ts',
+      verify: 'src/verify.ts',
+      testing: 'src/testing.ts',
+      principal: 'src/principal.ts',
+    },
     // tsup passes `baseUrl`, which TypeScript 6 deprecates.
     compilerOptions: { ignoreDeprecations: '6.0' },
   },

@@ -9,6 +9,7 @@ export default defineConfig({
       { find: /^writ$/, replacement: source('index.ts') },
       { find: /^writ\/verify$/, replacement: source('verify.ts') },
       { find: /^writ\/testing$/, replacement: source('testing.ts') },
+      { find: /^writ\/principal$/, replacement: source('principal.ts') },
     ],
   },
   test: {

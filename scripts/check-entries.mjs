@@ -8,9 +8,15 @@ import { build } from 'esbuild'
  * not hold as text or as a package, and whether it may import Node's modules.
  */
 const ENTRIES = {
-  index: { maxBytes: 34_000, text: [], packages: ['zod', 'p-timeout'], node: false },
-  verify: { maxBytes: 16_000, text: [/zod/, /p-timeout/, /["'`]node:/], packages: ['ulid'], node: false },
+  index: { maxBytes: 34_000, text: [], packages: ['zod', 'p-timeout', 'jose'], node: false },
+  verify: {
+    maxBytes: 16_000,
+    text: [/zod/, /p-timeout/, /["'`]node:/],
+    packages: ['ulid', 'jose'],
+    node: false,
+  },
   testing: { maxBytes: 12_000, text: [], packages: ['zod', 'vitest'], node: false },
+  principal: { maxBytes: 24_000, text: [/["'`]node:/], packages: ['zod', 'ulid'], node: false },
   cli: { maxBytes: 24_000, text: [], packages: ['zod', 'ulid'], node: true },
 }
 

@@ -27,9 +27,20 @@ test('src keeps the rules of the house', () => {
 
 /** What a file at `path` with `text` is found to break, next to a file for whatever it imports. */
 function judge(path: string, text: string): string[] {
-  const bystanders = ['core', 'contract', 'audit', 'sinks', 'session', 'agent', 'adapters', 'cli', 'testing']
+  const bystanders = [
+    'core',
+    'contract',
+    'audit',
+    'sinks',
+    'session',
+    'agent',
+    'principal',
+    'adapters',
+    'cli',
+    'testing',
+  ]
     .map((folder) => `${folder}/other.ts`)
-    .concat('index.ts', 'verify.ts', 'testing.ts')
+    .concat('index.ts', 'verify.ts', 'testing.ts', 'principal.ts')
   const sources = new Map(bystanders.map((name) => [name, '']))
   return violations(sources.set(path, text), ['ulid', '@noble/hashes'], ['openai'])
 }
@@ -44,6 +55,11 @@ test.each([
   ['session/a.ts', "import '../agent/other.js'", 'session may not import agent'],
   ['agent/a.ts', "import '../index.js'", 'agent may not import index.ts'],
   ['adapters/a.ts', "import '../session/other.js'", 'adapters may not import session'],
+  ['principal/a.ts', "import '../session/other.js'", 'principal may not import session'],
+  ['principal/a.ts', "import '../audit/other.js'", 'principal may not import audit'],
+  ['session/a.ts', "import '../principal/other.js'", 'session may not import principal'],
+  ['index.ts', "export { x } from './principal/other.js'", 'index.ts may not import principal'],
+  ['principal.ts', "export { x } from './session/other.js'", 'principal.ts may not import session'],
   ['testing/a.ts', "import '../session/other.js'", 'testing may not import session'],
   ['cli/a.ts', "import '../index.js'", 'cli may not import index.ts'],
   ['verify.ts', "export { x } from './sinks/other.js'", 'verify.ts may not import sinks'],

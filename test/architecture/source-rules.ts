@@ -14,6 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   agent: ['core', 'contract', 'audit', 'sinks', 'session'],
   'index.ts': ['core', 'contract', 'audit', 'sinks', 'session', 'agent'],
   'verify.ts': ['core', 'audit'],
+  principal: ['core', 'contract'],
+  'principal.ts': ['core', 'contract', 'principal'],
   adapters: ['index.ts'],
   testing: ['core', 'audit', 'index.ts'],
   'testing.ts': ['core', 'audit', 'testing'],
@@ -74,7 +76,7 @@ const resolve = (from: string, specifier: string): string =>
  * Every way in which `sources` break the rules of the house, one line each.
  *
  * @param dependencies packages that any file may import.
- * @param peers packages that adapters may import too.
+ * @param peers packages that adapters and `principal` may import too.
  */
 export function violations(
   sources: Sources,
@@ -105,7 +107,9 @@ export function violations(
         if (layer !== 'cli' && !erased) found.push(`${path}: only cli imports ${specifier}`)
       } else {
         const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
-        const known = dependencies.includes(name) || (layer === 'adapters' && peers.includes(name))
+        const known =
+          dependencies.includes(name) ||
+          ((layer === 'adapters' || layer === 'principal') && peers.includes(name))
         if (!known) found.push(`${path}: ${name} is not a dependency`)
       }
     }

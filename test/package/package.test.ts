@@ -57,7 +57,12 @@ beforeAll(async () => {
   consumer = join(temporary, 'consumer')
   await mkdir(consumer)
   const dependencies: Record<string, string> = { writ: `file:${join(temporary, report.filename)}` }
-  for (const name of [...Object.keys(manifest.dependencies), 'zod']) dependencies[name] = `file:${bin(name)}`
+  for (const name of [
+    ...Object.keys(manifest.dependencies),
+    ...Object.keys(manifest.peerDependencies),
+    'zod',
+  ])
+    dependencies[name] = `file:${bin(name)}`
   await writeFile(
     join(consumer, 'package.json'),
     JSON.stringify({ private: true, type: 'module', dependencies }),
@@ -132,6 +137,7 @@ test('the binary tells its version', async () => {
 
 const usage = `
 import { Agent, AuditSink, defineTool } from 'writ'
+import * as principal from 'writ/principal'
 import * as testing from 'writ/testing'
 import * as verify from 'writ/verify'
 import * as z from 'zod'
@@ -143,7 +149,7 @@ const refund = defineTool({
 })
 const agent = new Agent({ identity: 'support-bot/v1', budget: { toolCalls: 10 }, tools: { refund }, audit: AuditSink.memory() })
 export const answer: Promise<string> = agent.session('alice', (s) => s.callTool('refund', { orderId: 4521 }))
-export const others: object[] = [testing, verify]
+export const others: object[] = [principal, testing, verify]
 
 // @ts-expect-error: a tool outside the registry
 export const refused = agent.session('alice', (s) => s.callTool('transfer', { orderId: 4521 }))
