@@ -95,6 +95,22 @@ test('the streaming session ends when the client goes away', async () => {
   ])
 })
 
+test('the service lets in the good credential, and no expired, replayed, widened or revoked one', async () => {
+  const example = await run('principal-service')
+  expect(example.output.trim().split('\n')).toEqual([
+    'good:     200 done for alice by billing-clerk/v1',
+    'replayed: 401 replayed',
+    'widened:  401 bad_signature',
+    'as it is: 401 tool_not_granted',
+    'expired:  401 expired',
+    expect.stringContaining('budget exceeded: toolCalls'),
+    'killed:   401 revoked',
+  ])
+  const issued = payloads(example, 'credential_issued')
+  expect(issued.length).toBeGreaterThan(5)
+  expect(issued[0]).toMatchObject({ audience: 'billing', tools: ['refund'], bound: false })
+})
+
 test('the custom sink passes the suite and continues its chain', async () => {
   const { status, stdout, stderr } = await runNode(['examples/custom-sink.ts'])
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })

@@ -104,7 +104,9 @@ describe('the README', () => {
     const codes = await unionOf('src/core/errors.ts', 'WritErrorCode')
     const listed = [...section('Errors').matchAll(/^\| `\w+` \| `(ERR_\w+)` \|/gm)].map(([, code]) => code)
     expect(listed.sort()).toEqual(codes.sort())
-    const source = await readFile(join(REPOSITORY, 'src/core/errors.ts'), 'utf8')
+    const files = ['src/core/errors.ts', 'src/core/credential-invalid.ts']
+    const sources = await Promise.all(files.map((file) => readFile(join(REPOSITORY, file), 'utf8')))
+    const source = sources.join('\n')
     for (const [, name, code] of section('Errors').matchAll(/^\| `(\w+)` \| `(ERR_\w+)` \|/gm)) {
       expect(source).toMatch(new RegExp(`class ${name} extends WritError \\{[^}]*readonly code = '${code}'`))
     }
@@ -125,6 +127,6 @@ describe('the README', () => {
     const examples = [...readme.matchAll(/^\| \[`(examples\/[\w/-]+(?:\.ts)?)\/?`\]/gm)].map(
       ([, path]) => path,
     )
-    expect(examples).toHaveLength(7)
+    expect(examples).toHaveLength(8)
   })
 })

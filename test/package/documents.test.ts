@@ -5,6 +5,7 @@ import { join, relative, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Agent, AuditSink, defineTool, type StandardSchema } from 'writ'
+import { credentialIssuer, generateIssuerKey } from 'writ/principal'
 import { verifyLog } from 'writ/verify'
 import * as z from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
@@ -264,6 +265,7 @@ async function writeLog(path: string): Promise<void> {
     identity: 'clerk/v1',
     budget: { usd: 5, tokens: 10_000, toolCalls: 50, llmCalls: 20, depth: 2, denials: 20 },
     prices: { priced: { inputUsdPerMTok: 3, outputUsdPerMTok: 15 } },
+    credentials: credentialIssuer({ key: await generateIssuerKey(), issuer: 'documents' }),
     tools: {
       refund: defineTool({
         inputSchema: order,
@@ -319,6 +321,7 @@ async function writeLog(path: string): Promise<void> {
     'alice',
     async (s) => {
       await s.callTool('refund', { orderId: 4521 })
+      await s.credential({ audience: 'billing', ttlMs: 60_000, tools: ['refund'] })
       await s.callTool('once', {})
       await s.callTool('ask', { orderId: 4521 })
       await s.dispatch({ id: 'call_1', name: 'wire-transfer', input: { amount: 1000 } })
