@@ -7,6 +7,8 @@ export type {
   ToolSchemas,
 } from './agent/tool-schemas.js'
 export type { AuditRecord, EventName, RecordedBudget } from './audit/event.js'
+export type { ErasableScopeKeys, ScopeKey } from './audit/scope/scope-key.js'
+export { ScopeKeys } from './audit/scope/scope-keys.js'
 export type {
   AuditSink as CustomSink,
   ChainHead,
@@ -70,6 +72,7 @@ export {
   type WritErrorCode,
 } from './core/errors.js'
 export type { LimitName, Usage } from './core/limits.js'
+export { ScopeKeyUnavailable } from './core/scope-key-unavailable.js'
 export { currentSession } from './session/current.js'
 export { AuditSink } from './sinks/audit-sink.js'
 export type { CallbackSinkOptions, RecordCallback } from './sinks/callback.js'

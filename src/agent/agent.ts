@@ -1,5 +1,7 @@
 import { AuditLog } from '../audit/log.js'
 import { parseSink } from '../audit/parse-sink.js'
+import { parseScopeKeys } from '../audit/scope/scope-key.js'
+import type { ScopeKeys } from '../audit/scope/scope-keys.js'
 import type { AuditSink, CompositeSink } from '../audit/sink.js'
 import { type Budget, LIMIT_NAMES, type Limits, narrowLimits, parseBudget } from '../contract/budget.js'
 import { type CredentialIssuer, parseIssuer } from '../contract/credential.js'
@@ -40,6 +42,8 @@ export interface AgentOptions<Tools extends ToolSet = ToolSet> {
   readonly prices?: PriceTable | PriceSource
   /** Signs what `session.credential()` hands out: `credentialIssuer()` of `writ/principal`. */
   readonly credentials?: CredentialIssuer
+  /** Keys of the commitments that its tools' `commit` asks for, one for each user; needed only with such tools. */
+  readonly scopeKeys?: ScopeKeys
   /** Where time comes from; for tests. */
   readonly clock?: Clock
 }
@@ -51,6 +55,7 @@ const OPTIONS = [
   'audit',
   'prices',
   'credentials',
+  'scopeKeys',
   'clock',
 ] as const satisfies readonly (keyof AgentOptions)[]
 const SESSION_OPTIONS = [
@@ -91,6 +96,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
       throw new RuntimeUnsupported('budget.depth', 'an async context (AsyncLocalStorage)')
     }
     this.#registry = Registry.from('tools', given.tools ?? {})
+    const scopeKeys = readScopeKeys(given.scopeKeys, this.#registry)
     const prices = Prices.from('prices', given.prices)
     const clock = given.clock === undefined ? systemClock : parseClock(given.clock)
     const log = AuditLog.of(parseSink('audit', given.audit), clock)
@@ -100,6 +106,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
       prices,
       clock,
       credentials: given.credentials === undefined ? undefined : parseIssuer(given.credentials),
+      scopeKeys,
       sessions: new Set<OpenSession>(),
     })
   }
@@ -236,6 +243,13 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
 /** The limits that a budget in the options sets: one that is `undefined` is not set, and wins over nothing. */
 function limitsIn(budget: unknown): Budget {
   return budget === undefined ? {} : (readOptions('budget', budget, LIMIT_NAMES) as Budget)
+}
+
+function readScopeKeys(given: unknown, registry: Registry): ScopeKeys | undefined {
+  if (given !== undefined) return parseScopeKeys('scopeKeys', given)
+  const { committing } = registry
+  if (committing === undefined) return undefined
+  throw new TypeError(`scopeKeys: missing, and tools.${committing} has commit; see ScopeKeys`)
 }
 
 function processEnv(): { readonly [name: string]: string | undefined } {

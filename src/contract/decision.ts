@@ -21,6 +21,7 @@ const EXPLANATIONS: { readonly [R in DenialReason]: string } = {
   schema_error: 'the input could not be checked',
   predicate_false: 'the rules of this tool do not allow this input',
   predicate_error: 'the rules of this tool could not be evaluated',
+  commit_error: 'the log could not commit to the input',
   max_calls: 'this tool has been called as often as this session may call it',
   aborted: 'the call was aborted before the tool ran',
   budget_exceeded: 'the budget of the session is used up',

@@ -1,6 +1,7 @@
 import { describe } from '../core/describe.js'
 import { sha256Hex } from '../core/digest.js'
 import { isPlainObject, own } from '../core/guards.js'
+import { type JsonPointer, parseJsonPointer } from '../core/json-pointer.js'
 import { encodeJson } from '../core/json-text.js'
 import { parseTool, type Tool } from './tool.js'
 
@@ -17,6 +18,8 @@ export interface RegisteredTool extends Tool {
   readonly jsonSchema: Readonly<Record<string, unknown>> | undefined
   /** Every member name that the schema declares at any depth: the names that may appear in the log. */
   readonly declaredNames: ReadonlySet<string>
+  /** The places of the input that the log commits to, where there are any. */
+  readonly committed: readonly JsonPointer[] | undefined
   /** SHA-256 over name, description and JSON Schema, in hexadecimal. */
   readonly digest: string
 }
@@ -56,6 +59,11 @@ export class Registry {
     return this.#tools.get(name)
   }
 
+  /** The first tool whose calls commit to values, if there is one. */
+  get committing(): string | undefined {
+    return [...this.#tools.values()].find(({ committed }) => committed !== undefined)?.name
+  }
+
   get names(): readonly string[] {
     return [...this.#tools.keys()]
   }
@@ -86,6 +94,7 @@ const ABSENT: { readonly [K in keyof Tool as object extends Pick<Tool, K> ? K : 
   outputSchema: undefined,
   when: undefined,
   redact: undefined,
+  commit: undefined,
   timeoutMs: undefined,
   maxCalls: undefined,
 }
@@ -103,6 +112,7 @@ function register(name: string, tool: Tool): RegisteredTool {
     validate: (value: unknown): unknown => validate.call(standard, value),
     jsonSchema,
     declaredNames,
+    committed: own(tool, 'commit')?.map((text) => parseJsonPointer('commit', text)),
     digest: sha256Hex(encodeJson({ name, description: own(tool, 'description'), input: jsonSchema })),
   }) as RegisteredTool
 }

@@ -1,5 +1,6 @@
 import { describe } from '../core/describe.js'
 import { readCount, readFunction, readOptions } from '../core/guards.js'
+import { parseJsonPointer } from '../core/json-pointer.js'
 import type { AnySession } from './any-session.js'
 import {
   isStandardSchema,
@@ -36,6 +37,7 @@ export interface Tool<In extends StandardSchema = StandardSchema, Out = unknown>
   readonly outputSchema?: StandardSchema
   readonly when?: (input: SchemaOutput<In>, context: PredicateContext) => boolean | Promise<boolean>
   readonly redact?: (input: SchemaOutput<In>) => unknown
+  readonly commit?: readonly string[]
   readonly readOnly: boolean
   readonly timeoutMs?: number
   readonly maxCalls?: number
@@ -70,6 +72,11 @@ export interface ToolDefinition<
   readonly when?: (input: SchemaOutput<In>, context: PredicateContext) => boolean | Promise<boolean>
   /** What the log shows of the input; without it, only the names of its declared members. */
   readonly redact?: (input: SchemaOutput<In>) => unknown
+  /**
+   * Places in the input, as JSON pointers (RFC 6901), whose values the log commits to without showing them:
+   * 1 to 32, `''` for the whole input. The agent needs `scopeKeys`.
+   */
+  readonly commit?: readonly string[]
   /** True when running the tool changes nothing: a failed call then has no effect instead of an unknown one. */
   readonly readOnly?: boolean
   /** Milliseconds after which a running call is abandoned with {@link ToolTimeout}; the clock starts when the tool does. */
@@ -90,6 +97,7 @@ const KNOWN = [
   'outputSchema',
   'when',
   'redact',
+  'commit',
   'readOnly',
   'timeoutMs',
   'maxCalls',
@@ -100,7 +108,8 @@ const KNOWN = [
  * Defines a tool. The result is frozen; nothing that happens to the definition afterwards changes it.
  *
  * @throws TypeError for an unknown member, a schema that is no Standard Schema, or a member of the wrong type.
- * @throws RangeError for a `timeoutMs` or `maxCalls` that is no integer in range.
+ * @throws RangeError for a `timeoutMs` or `maxCalls` that is no integer in range, or a `commit` that is no list
+ *   of 1 to 32 different JSON pointers.
  * @example
  * const add = defineTool({
  *   inputSchema: z.object({ a: z.number(), b: z.number() }),
@@ -149,9 +158,25 @@ export function parseTool(label: string, definition: unknown): Tool {
     ...(given.redact === undefined
       ? {}
       : { redact: readFunction<NonNullable<Tool['redact']>>(`${label}.redact`, given.redact) }),
+    ...(given.commit === undefined ? {} : { commit: readPointers(`${label}.commit`, given.commit) }),
     readOnly: given.readOnly ?? false,
     ...(given.timeoutMs === undefined ? {} : { timeoutMs: readCount(`${label}.timeoutMs`, given.timeoutMs) }),
     ...(given.maxCalls === undefined ? {} : { maxCalls: readCount(`${label}.maxCalls`, given.maxCalls) }),
     execute: readFunction<Tool['execute']>(`${label}.execute`, given.execute),
   })
+}
+
+const MAX_POINTERS = 32
+
+function readPointers(label: string, value: unknown): readonly string[] {
+  if (!Array.isArray(value)) {
+    throw new TypeError(`${label}: expected an array of JSON pointers, got ${describe(value)}`)
+  }
+  if (value.length === 0 || value.length > MAX_POINTERS) {
+    throw new RangeError(`${label}: expected 1 to ${MAX_POINTERS} JSON pointers, got ${value.length}`)
+  }
+  const pointers = Array.from(value, (text, index) => parseJsonPointer(`${label}[${index}]`, text).text)
+  const twice = pointers.find((text, index) => pointers.indexOf(text) !== index)
+  if (twice !== undefined) throw new RangeError(`${label}: ${describe(twice)} is there twice`)
+  return Object.freeze(pointers)
 }

@@ -18,6 +18,7 @@ export type WritErrorCode =
   | 'ERR_AUDIT_UNAVAILABLE'
   | 'ERR_AUDIT_LOCKED'
   | 'ERR_AUDIT_DAMAGED'
+  | 'ERR_SCOPE_KEY_UNAVAILABLE'
   | 'ERR_RUNTIME_UNSUPPORTED'
   | 'ERR_CREDENTIAL_INVALID'
 
@@ -86,6 +87,7 @@ export type DenialReason =
   | 'schema_error'
   | 'predicate_false'
   | 'predicate_error'
+  | 'commit_error'
   | 'max_calls'
   | 'aborted'
   | 'budget_exceeded'

@@ -1,10 +1,13 @@
+import { deny } from '../contract/decision.js'
 import type { RegisteredTool } from '../contract/registry.js'
 import type { DispatchRequest } from '../contract/session-types.js'
 import type { DenialReason } from '../core/errors.js'
 import { own } from '../core/guards.js'
+import type { PlainData } from '../core/json.js'
 import * as payloads from './call-payloads.js'
+import { commitments, NO_COMMITMENTS, withCommitments } from './commitments.js'
 import type { SessionCore } from './core.js'
-import type { Permit, Refusal } from './decide.js'
+import { type Permit, type Refusal, refuse } from './decide.js'
 
 /**
  * The records of one tool call: a denial, or an intent followed by a result, and after an abandoned call
@@ -16,12 +19,26 @@ export class CallRecord {
   readonly #members: string
   #tool: RegisteredTool | undefined
   #startedMs: number | undefined
+  #commitments = ''
   #closed = false
 
   constructor(core: SessionCore, id: string, request: DispatchRequest) {
     this.#core = core
     this.#id = id
     this.#members = payloads.callMembers(id, request.name, own(request, 'id'))
+  }
+
+  /** Commits to values of an input that passed its schema. What cannot be committed to may not run. */
+  commit(verdict: Permit | Refusal): Permit | Refusal {
+    const { allowed, tool, input } = verdict
+    if (tool?.committed === undefined || !(allowed || verdict.validated)) return verdict
+    try {
+      this.#commitments = commitments(this.#core, this.#id, tool.committed, input as PlainData)
+      return verdict
+    } catch (cause) {
+      this.#commitments = NO_COMMITMENTS
+      return allowed ? refuse(deny(tool.name, 'commit_error'), tool, input, true, cause) : verdict
+    }
   }
 
   /** The call was denied, for this reason. */
@@ -32,13 +49,13 @@ export class CallRecord {
     const issues = tool === undefined || found === undefined ? '' : payloads.issues(tool, found)
     this.#core.emit(
       'tool_denied',
-      payloads.toolDenied(this.#members, reason, payloads.args(tool, input, validated), issues),
+      payloads.toolDenied(this.#members, reason, this.#args(tool, input, validated), issues),
     )
   }
 
   /** The call may have its effect from now on, unless it is stopped while its input is redacted. */
   intent({ tool, input }: Permit): void {
-    const args = payloads.args(tool, input, true)
+    const args = this.#args(tool, input, true)
     if (this.#closed) return
     this.#core.emit('tool_call', payloads.toolCall(this.#members, args))
     this.#tool = tool
@@ -75,6 +92,11 @@ export class CallRecord {
   /** What an abandoned tool did after all. Its output is dropped. */
   late(returned: boolean, failure: { readonly error: unknown } | undefined): void {
     this.#core.note('tool_result', this.#result(returned, failure, true))
+  }
+
+  #args(tool: RegisteredTool | undefined, input: unknown, redactable: boolean): string {
+    const args = payloads.args(tool, input, redactable)
+    return this.#commitments === '' ? args : withCommitments(args, this.#commitments)
   }
 
   #result(returned: boolean, failure: { readonly error: unknown } | undefined, late?: true): string {

@@ -51,7 +51,8 @@ export function* callSteps(
     throw call.aborted.reason
   }
 
-  const decision = yield* decide(core.setup.registry, request.name, request.input, context)
+  let decision = yield* decide(core.setup.registry, request.name, request.input, context)
+  if (decision.tool?.committed !== undefined && call.aborted === undefined) decision = record.commit(decision)
   throwIfStopped(call)
   core.assertOpen()
   if (!decision.allowed) return denied(core, record, decision)

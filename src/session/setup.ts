@@ -1,4 +1,5 @@
 import type { AuditLog } from '../audit/log.js'
+import type { ScopeKeys } from '../audit/scope/scope-key.js'
 import type { Limits } from '../contract/budget.js'
 import type { CredentialIssuer } from '../contract/credential.js'
 import type { Prices } from '../contract/prices.js'
@@ -13,6 +14,7 @@ export interface AgentSetup {
   readonly clock: Clock
   /** What signs the credentials of its sessions, if anything does. */
   readonly credentials: CredentialIssuer | undefined
+  readonly scopeKeys: ScopeKeys | undefined
   /** Its sessions that have not ended. */
   readonly sessions: Set<OpenSession>
 }

@@ -47,6 +47,12 @@ const ERRORS: [writ.WritError, writ.WritErrorCode, Record<string, unknown>, RegE
     { field: 'tokens', value: -1, cause },
     /tokens.*a count.*-1/,
   ],
+  [
+    new writ.ScopeKeyUnavailable('/keys', 'it is no folder', { cause }),
+    'ERR_SCOPE_KEY_UNAVAILABLE',
+    { path: '/keys', cause },
+    /^scope keys in \/keys: it is no folder$/,
+  ],
   [new writ.UnpricedModel('m"1'), 'ERR_UNPRICED_MODEL', { model: 'm"1' }, /"m\\"1"/],
   [
     new writ.AuditUnavailable('disk full', { path: '/log', cause }),
