@@ -3,6 +3,7 @@ import { VERSION } from '../core/version.js'
 import { readArguments } from './arguments.js'
 import { type CliIo, EXIT, LogUnreadable, OutputClosed, UsageError } from './cli-io.js'
 import { suggestion } from './nearest.js'
+import { reveal } from './reveal.js'
 import { safeText } from './safe-text.js'
 import { show } from './show.js'
 import { EXIT_HELP } from './verdict-text.js'
@@ -10,13 +11,14 @@ import { verify } from './verify.js'
 
 type Command = (args: readonly string[], io: CliIo) => Promise<number>
 
-const COMMANDS: Readonly<Record<string, Command>> = { verify, show }
+const COMMANDS: Readonly<Record<string, Command>> = { verify, show, reveal }
 
 const HELP = `Usage: writ <command>
 
 Commands:
   verify <log>     check the hash chain of an audit log
   show <log>       print an audit log as a timeline
+  reveal <log>     disclose one value that a record commits to, or check a disclosure
 
   writ <command> --help   the options of a command
   writ --version          the version of this program

@@ -219,8 +219,7 @@ export class AuditLocked extends WritError {
 
   constructor(path: string, options?: ErrorOptions & { holder?: string; advice?: string }) {
     super(
-      `audit log ${path} already has a writer${options?.holder === undefined ? '' : ` (${options.holder})`}: give the agents ` +
-        `of one process one sink to share, and every process a file of its own ({pid} in its path)${options?.advice ?? ''}`,
+      `audit log ${path} already has a writer${options?.holder === undefined ? '' : ` (${options.holder})`}: give the agents of one process one sink to share, and every process a file of its own ({pid} in its path)${options?.advice ?? ''}`,
       options,
     )
     this.path = path

@@ -6,8 +6,15 @@
  * - `bad_signature`: it bears the name and id of a key that was given, which never signed this text.
  * - `other_origin`: a checkpoint of another log.
  * - `not_included`: the record is not at that index of the tree that the checkpoint is of.
+ * - `not_opened`: a disclosed value that does not open a commitment of the record.
  */
-export type RefusalReason = 'malformed' | 'unknown_keys' | 'bad_signature' | 'other_origin' | 'not_included'
+export type RefusalReason =
+  | 'malformed'
+  | 'unknown_keys'
+  | 'bad_signature'
+  | 'other_origin'
+  | 'not_included'
+  | 'not_opened'
 
 /** What is wrong, in terms of the verifier: nothing of it is quoted from an untrusted text. */
 export interface Refusal {
