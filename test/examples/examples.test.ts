@@ -111,6 +111,21 @@ test('the service lets in the good credential, and no expired, replayed, widened
   expect(issued[0]).toMatchObject({ audience: 'billing', tools: ['refund'], bound: false })
 })
 
+test('a committed value is disclosed and then erased, and the chain holds', async () => {
+  const example = await run('commitments')
+  expect(example.output).toBe(
+    [
+      'in the log: /card /cents',
+      'the card is in the log: false',
+      '500 cents: true',
+      '900 cents: false',
+      "alice's key: undefined",
+      'the log: UNANCHORED\n',
+    ].join('\n'),
+  )
+  expect(JSON.stringify(example.records)).not.toContain('4111')
+})
+
 test('the custom sink passes the suite and continues its chain', async () => {
   const { status, stdout, stderr } = await runNode(['examples/custom-sink.ts'])
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })

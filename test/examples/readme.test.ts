@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -104,9 +104,9 @@ describe('the README', () => {
     const codes = await unionOf('src/core/errors.ts', 'WritErrorCode')
     const listed = [...section('Errors').matchAll(/^\| `\w+` \| `(ERR_\w+)` \|/gm)].map(([, code]) => code)
     expect(listed.sort()).toEqual(codes.sort())
-    const files = ['src/core/errors.ts', 'src/core/credential-invalid.ts']
-    const sources = await Promise.all(files.map((file) => readFile(join(REPOSITORY, file), 'utf8')))
-    const source = sources.join('\n')
+    const files = (await readdir(join(REPOSITORY, 'src/core'))).filter((name) => name.endsWith('.ts'))
+    const sources = files.map((file) => readFile(join(REPOSITORY, 'src/core', file), 'utf8'))
+    const source = (await Promise.all(sources)).join('')
     for (const [, name, code] of section('Errors').matchAll(/^\| `(\w+)` \| `(ERR_\w+)` \|/gm)) {
       expect(source).toMatch(new RegExp(`class ${name} extends WritError \\{[^}]*readonly code = '${code}'`))
     }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Agent, AuditSink, defineTool, type StandardSchema } from 'writ'
+import { Agent, AuditSink, defineTool, ScopeKeys, type StandardSchema } from 'writ'
 import { credentialIssuer, generateIssuerKey } from 'writ/principal'
 import { verifyLog } from 'writ/verify'
 import * as z from 'zod'
@@ -73,6 +73,7 @@ describe('COMPLIANCE.md', () => {
     expect([...new Set(reasons)].sort()).toEqual([
       'aborted',
       'budget_exceeded',
+      'commit_error',
       'invalid_input',
       'max_calls',
       'not_registered',
@@ -254,6 +255,8 @@ async function writeLog(path: string): Promise<void> {
   const order = z.object({ orderId: z.number().int() })
   let finishLate: ((value: string) => void) | undefined
   let onStuck: (() => void) | undefined
+  const keys = ScopeKeys.memory()
+  let isKeyStoreUp = false
 
   const helper = new Agent({
     identity: 'helper/v1',
@@ -308,12 +311,14 @@ async function writeLog(path: string): Promise<void> {
           return new Promise<string>(() => undefined)
         },
       }),
+      charge: defineTool({ inputSchema: order, commit: ['/orderId'], execute: () => 'charged' }),
       ask: defineTool({
         inputSchema: order,
         execute: (input) => helper.session('alice', (s) => s.callTool('look', input)),
       }),
     },
     audit,
+    scopeKeys: { keyFor: (user) => (isKeyStoreUp ? keys.keyFor(user) : undefined) },
   })
   const usage = { model: 'priced', inputTokens: 100, outputTokens: 10 }
 
@@ -323,6 +328,9 @@ async function writeLog(path: string): Promise<void> {
       await s.callTool('refund', { orderId: 4521 })
       await s.credential({ audience: 'billing', ttlMs: 60_000, tools: ['refund'] })
       await s.callTool('once', {})
+      await s.dispatch({ name: 'charge', input: { orderId: 4521 } })
+      isKeyStoreUp = true
+      await s.callTool('charge', { orderId: 4521 })
       await s.callTool('ask', { orderId: 4521 })
       await s.dispatch({ id: 'call_1', name: 'wire-transfer', input: { amount: 1000 } })
       await s.dispatch({ id: 'call_2', name: 'refund', input: '{"orderId":"all"}' })
