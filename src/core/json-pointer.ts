@@ -5,7 +5,7 @@ const { hasOwn } = Object
 const { isArray } = Array
 
 /** Characters of the longest pointer. */
-export const MAX_POINTER_LENGTH = 256
+const MAX_POINTER_LENGTH = 256
 
 const POINTER = /^(?:\/(?:[^/~]|~[01])*)*$/
 const INDEX = /^(?:0|[1-9]\d{0,15})$/
@@ -16,7 +16,7 @@ export interface JsonPointer {
   readonly steps: readonly string[]
 }
 
-/** True for a JSON pointer as RFC 6901 writes it, of at most {@link MAX_POINTER_LENGTH} characters. */
+/** True for a JSON pointer as RFC 6901 writes it, of at most 256 characters. */
 export function isJsonPointer(text: string): boolean {
   return text.length <= MAX_POINTER_LENGTH && text.isWellFormed() && POINTER.test(text)
 }

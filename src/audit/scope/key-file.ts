@@ -29,7 +29,7 @@ const MAX_BYTES = 1024
 const CONTENT = /^\{"v":1,"id":"([0-9a-f]{32})","key":"([0-9a-f]{64})"\}\n$/
 
 /** @throws {@link ScopeKeyUnavailable} when somebody else may read what `stat` is of. */
-export function assertPrivate(path: string, mode: number, remedy: string): void {
+function assertPrivate(path: string, mode: number, remedy: string): void {
   const { process } = globalThis as { process?: { platform?: string } }
   // Windows has no such bits; there the access list of the folder decides.
   if (process?.platform === 'win32' || (mode & OTHERS) === 0) return
