@@ -1,7 +1,6 @@
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { canonicalJson } from './canonical-json.js'
+import { hmacSha256 } from './hmac.js'
 
 /**
  * Bytes of a scope key and of a record key. Exactly so many: HMAC fills shorter keys up with zeros, and two
@@ -10,8 +9,6 @@ import { canonicalJson } from './canonical-json.js'
 export const KEY_BYTES = 32
 
 const DOMAIN = 'writ/commitment/v1'
-
-const encoder = new TextEncoder()
 
 /**
  * The key of one value in one call: HMAC-SHA-256 under the scope key over
@@ -22,7 +19,7 @@ const encoder = new TextEncoder()
  * @see docs/audit-log.md, "Commitments"; RFC 2104
  */
 export function recordKey(scopeKey: Uint8Array, callId: string, pointer: string): Uint8Array {
-  return hmac(sha256, scopeKey, encoder.encode(`${DOMAIN}\0${callId}\0${pointer}`))
+  return hmacSha256(scopeKey, `${DOMAIN}\0${callId}\0${pointer}`)
 }
 
 /**
@@ -31,5 +28,5 @@ export function recordKey(scopeKey: Uint8Array, callId: string, pointer: string)
  * @throws TypeError for what has no canonical JSON.
  */
 export function commitmentTo(key: Uint8Array, value: unknown): string {
-  return bytesToHex(hmac(sha256, key, encoder.encode(canonicalJson(value))))
+  return bytesToHex(hmacSha256(key, canonicalJson(value)))
 }

@@ -1,8 +1,7 @@
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { describe } from '../../core/describe.js'
 import { RuntimeUnsupported } from '../../core/errors.js'
+import { hmacSha256 } from '../../core/hmac.js'
 import { builtin } from '../../core/runtime.js'
 import { ScopeKeyUnavailable } from '../../core/scope-key-unavailable.js'
 import {
@@ -20,8 +19,6 @@ const NAMES_KEY = 'folder.key'
 const KEY_FILE = /^[0-9a-f]{64}\.key$/
 /** A key that is destroyed as soon as it is made is made again, but not for ever. */
 const MAX_ATTEMPTS = 8
-
-const encoder = new TextEncoder()
 
 /**
  * One file per user in a folder that nobody else may access.
@@ -77,7 +74,7 @@ export class FolderScopeKeys implements ErasableScopeKeys {
   #pathOf(user: string): string | undefined {
     if (typeof user !== 'string') throw new TypeError(`user: expected a string, got ${describe(user)}`)
     if (this.#namesKey === undefined && !this.#hasNamesKey()) return undefined
-    const name = hmac(sha256, this.#namesKey as Uint8Array, encoder.encode(`${DOMAIN}\0${user}`))
+    const name = hmacSha256(this.#namesKey as Uint8Array, `${DOMAIN}\0${user}`)
     return `${this.#folder}/${bytesToHex(name)}.key`
   }
 
