@@ -4,30 +4,31 @@ import type { Finding } from './finding.js'
 
 /** Notices a record that is older than the one before it. Times of one form compare as their bytes do. */
 export class ClockWatch {
-  readonly #last = new DataView(new ArrayBuffer(TS_LENGTH))
+  readonly #last = new Uint32Array(TS_LENGTH / 4)
   #count = 0
   #seq = 0
 
   observe(view: DataView, at: number, seq: number): void {
-    for (let index = 0; index < TS_LENGTH; index += 4) {
-      const now = view.getUint32(at + index)
-      const before = this.#last.getUint32(index)
+    const last = this.#last
+    for (let index = 0; index < last.length; index++) {
+      const now = view.getUint32(at + index * 4)
+      const before = last[index] as number
       if (now === before) continue
       if (now < before) {
         if (this.#count === 0) this.#seq = seq
         this.#count += 1
       }
-      for (let rest = index; rest < TS_LENGTH; rest += 4) {
-        this.#last.setUint32(rest, view.getUint32(at + rest))
-      }
+      for (let rest = index; rest < last.length; rest++) last[rest] = view.getUint32(at + rest * 4)
       return
     }
   }
 
   /** Time of the last record that said one. */
   get last(): string | undefined {
-    const text = latin1(new Uint8Array(this.#last.buffer), 0, TS_LENGTH)
-    return text.startsWith('\0') ? undefined : text
+    if (this.#last[0] === 0) return undefined
+    const view = new DataView(new ArrayBuffer(TS_LENGTH))
+    for (const [index, word] of this.#last.entries()) view.setUint32(index * 4, word)
+    return latin1(new Uint8Array(view.buffer), 0, TS_LENGTH)
   }
 
   finding(): Finding | undefined {

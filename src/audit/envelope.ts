@@ -1,21 +1,27 @@
-import { holds, type LineReader } from './line.js'
+import type { LineReader } from './line.js'
+import { Mark } from './mark.js'
 
-const encoder = new TextEncoder()
-
-const TS = encoder.encode(',"ts":"')
-const LOG_ID = encoder.encode(',"log_id":"')
-const SESSION_ID = encoder.encode(',"session_id":"')
-const IDENTITY = encoder.encode(',"agent_identity":"')
-const USER = encoder.encode(',"invoking_user":"')
-const PRINCIPAL = encoder.encode(',"principal":"')
-const EVENT = encoder.encode(',"event":"')
+const TS = new Mark(',"ts":"')
+const LOG_ID = new Mark(',"log_id":"')
+const SESSION_ID = new Mark(',"session_id":"')
+const IDENTITY = new Mark(',"agent_identity":"')
+const USER = new Mark(',"invoking_user":"')
+const PRINCIPAL = new Mark(',"principal":"')
+const EVENT = new Mark(',"event":"')
 
 /** Characters of a time, and of an id. */
 export const TS_LENGTH = 24
 export const ID_LENGTH = 26
 
+const COMMA = 0x2c
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
+
+/** Where a session's id is, counted from the time. */
+const SESSION_AT = TS_LENGTH + 1 + LOG_ID.length + ID_LENGTH + 1 + SESSION_ID.length
+
+/** Where each of the seven words of an id is: the last two overlap. */
+const wordAt = (index: number): number => Math.min(index * 4, ID_LENGTH - 4)
 
 /**
  * Where the members of a record lie that findings are made of, without parsing it. An index is −1 for what is
@@ -31,34 +37,56 @@ export class Envelope {
   session = -1
   /** Index of the event's name. */
   event = -1
+  /** The session before this record, and where the event was in it, counted from the time. */
+  readonly #last = new Int32Array(7)
+  #lastEvent = 0
 
   read(line: LineReader): void {
-    const { bytes, rest, end } = line
+    const { bytes, view, rest, end } = line
     this.session = -1
-    this.ts = holds(bytes, rest, TS) && bytes[rest + TS.length + TS_LENGTH] === QUOTE ? rest + TS.length : -1
-    this.event = this.ts < 0 ? -1 : this.#walk(bytes, this.ts + TS_LENGTH + 1, end)
-    if (this.event < 0) this.event = search(bytes, rest, end)
+    this.ts = TS.isAt(view, rest) && bytes[rest + TS.length + TS_LENGTH] === QUOTE ? rest + TS.length : -1
+    if (this.ts >= 0 && this.#lastEvent > 0 && this.#again(view)) {
+      this.session = this.ts + SESSION_AT
+      this.event = this.ts + this.#lastEvent
+      return
+    }
+    this.event = this.ts < 0 ? -1 : this.#walk(bytes, view, this.ts + TS_LENGTH + 1, end)
+    if (this.event < 0) this.event = search(bytes, view, rest, end)
+  }
+
+  /** In a session the members between the time and the event are the same in every record. */
+  #again(view: DataView): boolean {
+    const at = this.ts + SESSION_AT
+    if (!SESSION_ID.isAt(view, at - SESSION_ID.length)) return false
+    const last = this.#last
+    // The end of an id is what differs most; the words overlap.
+    for (let index = last.length - 1; index >= 0; index--) {
+      if (view.getInt32(at + wordAt(index)) !== last[index]) return false
+    }
+    return EVENT.isAt(view, this.ts + this.#lastEvent - EVENT.length)
   }
 
   /** Over the members that Writ writes, in their order: they are skipped by their length where it is known. */
-  #walk(bytes: Uint8Array, afterTs: number, end: number): number {
-    if (!holds(bytes, afterTs, LOG_ID)) return -1
+  #walk(bytes: Uint8Array, view: DataView, afterTs: number, end: number): number {
+    if (!LOG_ID.isAt(view, afterTs)) return -1
     let at = afterTs + LOG_ID.length + ID_LENGTH
     if (bytes[at++] !== QUOTE) return -1
-    if (holds(bytes, at, EVENT)) return at + EVENT.length
-    if (!holds(bytes, at, SESSION_ID)) return -1
+    if (EVENT.isAt(view, at)) return at + EVENT.length
+    if (!SESSION_ID.isAt(view, at)) return -1
     const session = at + SESSION_ID.length
     at = session + ID_LENGTH
-    if (bytes[at++] !== QUOTE || !holds(bytes, at, IDENTITY)) return -1
+    if (bytes[at++] !== QUOTE || !IDENTITY.isAt(view, at)) return -1
     const identity = at + IDENTITY.length
     at = stringEnd(bytes, identity, end)
     const principalLength = at - identity + 1 + ID_LENGTH
-    if (!holds(bytes, ++at, USER)) return -1
+    if (!USER.isAt(view, ++at)) return -1
     at = stringEnd(bytes, at + USER.length, end) + 1
-    if (!holds(bytes, at, PRINCIPAL)) return -1
+    if (!PRINCIPAL.isAt(view, at)) return -1
     at += PRINCIPAL.length + principalLength
-    if (bytes[at++] !== QUOTE || !holds(bytes, at, EVENT)) return -1
+    if (bytes[at++] !== QUOTE || !EVENT.isAt(view, at)) return -1
     this.session = session
+    for (const index of this.#last.keys()) this.#last[index] = view.getInt32(session + wordAt(index))
+    this.#lastEvent = at + EVENT.length - afterTs + TS_LENGTH + 1
     return at + EVENT.length
   }
 }
@@ -73,10 +101,10 @@ export function stringEnd(bytes: Uint8Array, start: number, end: number): number
   return end
 }
 
-function search(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = bytes.indexOf(EVENT[0] as number, start); at !== -1 && at < end; ) {
-    if (holds(bytes, at, EVENT)) return at + EVENT.length
-    at = bytes.indexOf(EVENT[0] as number, at + 1)
+function search(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  for (let at = bytes.indexOf(COMMA, start); at !== -1 && at < end; ) {
+    if (EVENT.isAt(view, at)) return at + EVENT.length
+    at = bytes.indexOf(COMMA, at + 1)
   }
   return -1
 }

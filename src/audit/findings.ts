@@ -1,24 +1,22 @@
-import { latin1 } from '../core/byte-text.js'
 import { isPlainObject } from '../core/guards.js'
 import { ClockWatch } from './clock-watch.js'
 import { Envelope, ID_LENGTH, stringEnd } from './envelope.js'
 import type { Finding, FindingKind } from './finding.js'
 import { parseJsonLine } from './json-line.js'
-import { holds, type LineReader } from './line.js'
+import type { LineReader } from './line.js'
+import { Mark } from './mark.js'
 import { OpenIds } from './open-ids.js'
 import { readPrevious } from './segment.js'
 
-const encoder = new TextEncoder()
-const textOf = (name: string): Uint8Array => encoder.encode(`${name}","payload":{`)
+const toolMark = (name: string): Mark => new Mark(`${name}","payload":{"call_id":"`)
 
-const TOOL_CALL = textOf('tool_call')
-const TOOL_RESULT = textOf('tool_result')
-const TOOL_DENIED = textOf('tool_denied')
-const CALL_ID = encoder.encode('"call_id":"')
-const SESSION_START = encoder.encode('session_start"')
-const SESSION_END = encoder.encode('session_end"')
-const LOG = encoder.encode('log_')
-const SINK_DROPPED = encoder.encode('sink_dropped"')
+const TOOL_CALL = toolMark('tool_call')
+const TOOL_RESULT = toolMark('tool_result')
+const TOOL_DENIED = toolMark('tool_denied')
+const SESSION_START = new Mark('session_start"')
+const SESSION_END = new Mark('session_end"')
+const LOG = new Mark('log_')
+const SINK_DROPPED = new Mark('sink_dropped"')
 
 const L = 0x6c
 const S = 0x73
@@ -60,14 +58,14 @@ export class Findings {
   observe(line: LineReader): void {
     const { envelope } = this
     envelope.read(line)
-    const { bytes, seq } = line
+    const { bytes, view, seq } = line
     const { ts, event } = envelope
     if (ts >= 0) this.#clock.observe(line.view, ts, seq)
     if (event < 0) return
     const first = bytes[event]
     if (first === T) this.#tool(line, event)
     else if (first === S) this.#session(line, event)
-    else if (first === L && holds(bytes, event, LOG)) this.#log(line)
+    else if (first === L && LOG.isAt(view, event)) this.#log(line)
   }
 
   finish(): Finding[] {
@@ -116,30 +114,27 @@ export class Findings {
     else counted.count += 1
   }
 
-  #tool({ bytes, end, seq }: LineReader, event: number): void {
-    const isCall = holds(bytes, event, TOOL_CALL)
-    const name = isCall ? TOOL_CALL : holds(bytes, event, TOOL_RESULT) ? TOOL_RESULT : TOOL_DENIED
-    if (name === TOOL_DENIED && !holds(bytes, event, TOOL_DENIED)) return
-    const at = event + name.length
-    if (!holds(bytes, at, CALL_ID)) return
-    const start = at + CALL_ID.length
-    const id = latin1(bytes, start, stringEnd(bytes, start, end))
-    if (isCall) this.#calls.add(id, seq)
-    else this.#calls.delete(id)
+  #tool({ bytes, view, end, seq }: LineReader, event: number): void {
+    const isCall = TOOL_CALL.isAt(view, event)
+    const name = isCall ? TOOL_CALL : TOOL_RESULT.isAt(view, event) ? TOOL_RESULT : TOOL_DENIED
+    if (name === TOOL_DENIED && !TOOL_DENIED.isAt(view, event)) return
+    const start = event + name.length
+    const stop = stringEnd(bytes, start, end)
+    if (isCall) this.#calls.add(bytes, start, stop, seq)
+    else this.#calls.delete(bytes, start, stop)
   }
 
   #session(line: LineReader, event: number): void {
-    const { bytes, seq } = line
+    const { bytes, view, seq } = line
     const { session } = this.envelope
     if (session < 0) {
-      if (holds(bytes, event, SINK_DROPPED)) this.#drop(line)
+      if (SINK_DROPPED.isAt(view, event)) this.#drop(line)
       return
     }
-    const isStart = holds(bytes, event, SESSION_START)
-    if (!isStart && !holds(bytes, event, SESSION_END)) return
-    const id = latin1(bytes, session, session + ID_LENGTH)
-    if (isStart) this.#sessions.add(id, seq)
-    else this.#sessions.delete(id)
+    const isStart = SESSION_START.isAt(view, event)
+    if (!isStart && !SESSION_END.isAt(view, event)) return
+    if (isStart) this.#sessions.add(bytes, session, session + ID_LENGTH, seq)
+    else this.#sessions.delete(bytes, session, session + ID_LENGTH)
   }
 
   #drop(line: LineReader): void {

@@ -1,52 +1,73 @@
 import { latin1 } from '../core/byte-text.js'
-import { sha256Latin1 } from '../core/digest.js'
+import { sha256Units } from '../core/digest.js'
+import { Mark } from './mark.js'
 import { GENESIS, SEAL_LENGTH } from './record.js'
 
 const encoder = new TextEncoder()
 
-const HEAD = encoder.encode('{"v":1,"seq":')
-const SYNCED = encoder.encode(',"synced":')
-const LINK = encoder.encode(',"prev_hash":"')
-const SEAL = encoder.encode('","hash":"')
-const END = encoder.encode('"}')
+const HEAD = new Mark('{"v":1,"seq":')
+const SYNCED = new Mark(',"synced":')
+const LINK = new Mark(',"prev_hash":"')
+const SEAL = new Mark('","hash":"')
+/** `"}`, as a view reads it at once. */
+const END = 0x227d
+const END_LENGTH = 2
 
 const HASH_LENGTH = 64
-const LINK_LENGTH = LINK.length + HASH_LENGTH + SEAL.length + HASH_LENGTH + END.length
+const LINK_LENGTH = LINK.length + HASH_LENGTH + SEAL.length + HASH_LENGTH + END_LENGTH
 const SHORTEST = HEAD.length + LINK_LENGTH + 1
 const COMMA = 0x2c
 const PAGE_BYTES = 4096
 const MINUS = 0x2d
 
-/** The two digits of each byte, as a view reads them at once. */
-const DIGITS = Uint16Array.from({ length: 256 }, (_, byte) => {
-  const hex = byte.toString(16).padStart(2, '0')
-  return hex.charCodeAt(0) * 256 + hex.charCodeAt(1)
-})
+const digitOf = (value: number): number => (value & 15).toString(16).charCodeAt(0)
+const digitsOf = (byte: number): number => digitOf(byte >> 4) * 256 + digitOf(byte)
 
-/** The hash at the end of a chain, kept so that it can be compared without making a text of it. */
+/** The four digits of each two bytes, the first one low, as a view reads them at once. */
+const DIGITS = Int32Array.from(
+  { length: 65_536 },
+  (_, unit) => (digitsOf(unit & 255) << 16) | digitsOf(unit >> 8),
+)
+
+/** The hash at the end of a chain, compared where it lies instead of as a text. */
 export class ChainEnd {
-  readonly #view = new DataView(new ArrayBuffer(HASH_LENGTH))
+  readonly #own = new DataView(new ArrayBuffer(HASH_LENGTH))
+  #view: DataView = this.#own
+  #at = 0
 
   /** @param hash 64 lowercase hexadecimal digits. */
   constructor(hash: string = GENESIS) {
-    encoder.encodeInto(hash, new Uint8Array(this.#view.buffer))
+    encoder.encodeInto(hash, new Uint8Array(this.#own.buffer))
   }
 
   /** True when these are its 64 digits. */
   isAt(view: DataView, at: number): boolean {
+    const end = this.#view
+    const endAt = this.#at
     for (let index = 0; index < HASH_LENGTH; index += 4) {
-      if (view.getInt32(at + index) !== this.#view.getInt32(index)) return false
+      if (view.getInt32(at + index) !== end.getInt32(endAt + index)) return false
     }
     return true
   }
 
-  /** Takes over the 64 digits that stand there. */
+  /** Takes over the 64 digits that stand there, without copying them: see {@link ChainEnd.keep}. */
   moveTo(view: DataView, at: number): void {
-    for (let index = 0; index < HASH_LENGTH; index += 4) this.#view.setInt32(index, view.getInt32(at + index))
+    this.#view = view
+    this.#at = at
+  }
+
+  /** Copies the digits, before the bytes that they are in may change. */
+  keep(): void {
+    const own = this.#own
+    if (this.#view === own) return
+    for (let index = 0; index < HASH_LENGTH; index += 4)
+      own.setInt32(index, this.#view.getInt32(this.#at + index))
+    this.moveTo(own, 0)
   }
 
   toString(): string {
-    return latin1(new Uint8Array(this.#view.buffer), 0, HASH_LENGTH)
+    this.keep()
+    return latin1(new Uint8Array(this.#own.buffer), 0, HASH_LENGTH)
   }
 }
 
@@ -74,11 +95,12 @@ export class LineReader {
     this.start = start
     this.end = end
     const link = end - LINK_LENGTH
-    if (end - start < SHORTEST || !holds(bytes, start, HEAD)) return false
-    if (!holds(bytes, link, LINK) || !holds(bytes, end - SEAL_LENGTH - 1, SEAL)) return false
-    if (!holds(bytes, end - END.length, END)) return false
+    const { view } = this
+    if (end - start < SHORTEST || !HEAD.isAt(view, start)) return false
+    if (!LINK.isAt(view, link) || !SEAL.isAt(view, end - SEAL_LENGTH - 1)) return false
+    if (view.getUint16(end - END_LENGTH) !== END) return false
     const afterSeq = this.#readInteger(start + HEAD.length)
-    if (afterSeq < 0 || !holds(bytes, afterSeq, SYNCED)) return false
+    if (afterSeq < 0 || !SYNCED.isAt(view, afterSeq)) return false
     this.seq = this.#value
     this.rest = this.#readInteger(afterSeq + SYNCED.length)
     if (this.rest < 0 || bytes[this.rest] !== COMMA) return false
@@ -89,10 +111,10 @@ export class LineReader {
   /** True when the hash, recomputed over the bytes of the line, is the one that the line declares. */
   isSealed(): boolean {
     const { view, start, end } = this
-    const hash = sha256Latin1(this.bytes.subarray(start, end - SEAL_LENGTH))
-    const declared = end - END.length - HASH_LENGTH
-    for (let index = 0; index < hash.length; index++) {
-      if (view.getUint16(declared + 2 * index) !== DIGITS[hash.charCodeAt(index)]) return false
+    const hash = sha256Units(this.bytes.subarray(start, end - SEAL_LENGTH))
+    const declared = end - END_LENGTH - HASH_LENGTH
+    for (let index = 0; index < HASH_LENGTH / 4; index++) {
+      if (view.getInt32(declared + 4 * index) !== DIGITS[hash.charCodeAt(index)]) return false
     }
     return true
   }
@@ -100,7 +122,7 @@ export class LineReader {
   /** True when both hashes are written as 64 lowercase hexadecimal digits. */
   hasHashes(): boolean {
     return (
-      this.#isHex(this.end - LINK_LENGTH + LINK.length) && this.#isHex(this.end - END.length - HASH_LENGTH)
+      this.#isHex(this.end - LINK_LENGTH + LINK.length) && this.#isHex(this.end - END_LENGTH - HASH_LENGTH)
     )
   }
 
@@ -111,7 +133,7 @@ export class LineReader {
 
   /** Its `hash` becomes the end of the chain. */
   becomes(chain: ChainEnd): void {
-    chain.moveTo(this.view, this.end - END.length - HASH_LENGTH)
+    chain.moveTo(this.view, this.end - END_LENGTH - HASH_LENGTH)
   }
 
   get prevHash(): string {
@@ -163,13 +185,6 @@ export function isLostPage(bytes: Uint8Array, isWholeFile: boolean): boolean {
 
 /** True when these bytes could be the beginning of the first record of a log. */
 export function beginsLikeALog(bytes: Uint8Array): boolean {
-  return holds(bytes, 0, HEAD.subarray(0, Math.min(bytes.length, HEAD.length)))
-}
-
-/** True when the bytes from there on are these. */
-export function holds(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
-  for (let index = 0; index < expected.length; index++) {
-    if (bytes[at + index] !== expected[index]) return false
-  }
-  return true
+  const length = Math.min(bytes.length, HEAD.length)
+  return bytes.subarray(0, length).every((byte, index) => byte === HEAD.bytes[index])
 }

@@ -55,6 +55,7 @@ export class LogVerifier {
   readonly #take = this.#judge.bind(this)
   #head = new ChainEnd()
   #tree: CompactTree | undefined
+  #chunk: Uint8Array | undefined
   #bytes = 0
   #first = 0
   #size = 0
@@ -80,7 +81,9 @@ export class LogVerifier {
   /** Takes the next bytes of the log, cut anywhere. */
   push(chunk: Uint8Array): void {
     this.#bytes += chunk.length
+    this.#chunk = chunk
     this.#lines.scan(chunk, this.#take)
+    this.#head.keep()
   }
 
   /** Where the lines that were pushed so far first fail to hold. Once there, it does not change. */
@@ -170,6 +173,8 @@ export class LogVerifier {
     const line = this.#line
     const seq = this.#size
     line.becomes(this.#head)
+    // What a line was put together in serves the next one as well.
+    if (line.bytes !== this.#chunk) this.#head.keep()
     if (seq === this.#first) this.#begin()
     this.#size = seq + 1
     this.#findings.observe(line)

@@ -2,7 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { builtin } from './runtime.js'
 
-type NativeHash = (algorithm: string, data: string | Uint8Array, encoding: 'hex' | 'latin1') => string
+type NativeHash = (algorithm: string, data: string | Uint8Array, encoding: 'hex' | 'ucs2') => string
 
 const native = builtin<{ hash?: NativeHash }>('crypto')?.hash
 
@@ -31,14 +31,19 @@ export const sha256Hex: (data: string | Uint8Array) => string =
     : (data) => native('sha256', typeof data === 'string' ? utf8View(data) : data, 'hex')
 
 /**
- * SHA-256 of bytes, as 32 characters with the values of its bytes: the cheapest form to compare with.
+ * SHA-256 of bytes, as 16 units of two bytes each, the low one first: the cheapest form to compare with.
  *
  * @see FIPS 180-4
  */
-export const sha256Latin1: (data: Uint8Array) => string =
+export const sha256Units: (data: Uint8Array) => string =
   native === undefined
-    ? (data) => String.fromCharCode(...sha256(data))
-    : (data) => native('sha256', data, 'latin1')
+    ? (data) => {
+        const view = new DataView(Uint8Array.from(sha256(data)).buffer)
+        return String.fromCharCode(
+          ...Array.from({ length: 16 }, (_, index) => view.getUint16(index * 2, true)),
+        )
+      }
+    : (data) => native('sha256', data, 'ucs2')
 
 /** SHA-256 over bytes that arrive in pieces. */
 export class Sha256 {
