@@ -117,7 +117,25 @@ class Gathering {
     if (isSkipped)
       this.#note('checkpoints_skipped', 'there are more checkpoints than are checked; the newest were')
     if (isCut) this.#note('checkpoint_cut', 'the last checkpoint of a file is cut, as a crash leaves it')
-    for (const note of new Set(notes)) await this.#open(note, 'signed')
+    for (const note of new Set(notes)) {
+      const whole = await this.#withoutCut(note)
+      if (whole !== note)
+        this.#note('checkpoint_cut', 'a checkpoint is cut, as a crash leaves it, and another one follows')
+      await this.#open(whole, 'signed')
+    }
+  }
+
+  /**
+   * The note itself, without what a crash left of another one before it. Together they would bear a signature
+   * that cannot hold, which nobody forged.
+   */
+  async #withoutCut(note: string): Promise<string> {
+    const { keys, origin } = this.#trust
+    for (const name of origin === undefined ? keys.map((key) => key.name) : [origin]) {
+      const at = note.lastIndexOf(`${name}\n`)
+      if (at > 0 && (await openCheckpoint(note.slice(at), this.#trust)).ok) return note.slice(at)
+    }
+    return note
   }
 
   /** A checkpoint that was kept elsewhere. */

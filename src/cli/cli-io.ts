@@ -25,16 +25,41 @@ export interface CliIo {
   monotonicMs(): number
   /** @throws {@link LogUnreadable} when it cannot be opened; `-` is standard input. */
   readLog(path: string): LogBytes
+  /**
+   * The end of a file that is small, or of which only the end matters: at most `maxBytes` of it. `undefined`
+   * when there is no such file.
+   *
+   * @throws {@link LogUnreadable} when it is there and cannot be read.
+   */
+  readEnd(path: string, maxBytes: number): Uint8Array | undefined
+  /** Names in a folder, sorted; `undefined` when there is no folder of that name. */
+  listFolder(path: string): readonly string[] | undefined
+  /**
+   * Makes a file that is not there yet, readable by its owner alone where it is `secret`.
+   *
+   * @throws {@link FileNotMade} when there is something of that name, or it cannot be written.
+   */
+  makeFile(path: string, data: string | Uint8Array, secret?: boolean): void
 }
 
 /** Exit statuses beside those of the verdicts, after BSD's sysexits. */
 export const EXIT: {
   readonly ok: 0
   readonly usage: 64
+  readonly noProof: 65
   readonly noInput: 66
   readonly internal: 70
+  readonly cannotMake: 73
   readonly output: 74
-} = Object.freeze({ ok: 0, usage: 64, noInput: 66, internal: 70, output: 74 })
+} = Object.freeze({
+  ok: 0,
+  usage: 64,
+  noProof: 65,
+  noInput: 66,
+  internal: 70,
+  cannotMake: 73,
+  output: 74,
+})
 
 /** The command line asks for something that does not exist. */
 export class UsageError extends Error {
@@ -44,6 +69,16 @@ export class UsageError extends Error {
 /** The log cannot be read. */
 export class LogUnreadable extends Error {
   override readonly name = 'LogUnreadable'
+}
+
+/** What was to be proven cannot be. */
+export class NotProven extends Error {
+  override readonly name = 'NotProven'
+}
+
+/** A file that a command was to make. */
+export class FileNotMade extends Error {
+  override readonly name = 'FileNotMade'
 }
 
 /** What the command says cannot be written. */

@@ -7,13 +7,15 @@ import { advice, headline } from './verdict-text.js'
 
 /** A kind of log: what checks it, and what its verdicts mean. */
 export interface LogFormat {
+  /** True for Writ's own, which checkpoints and segments can belong to. */
+  readonly isWrit: boolean
   createVerifier(): { push(chunk: Uint8Array): void; finish(): ChainReport }
   headline(report: ChainReport): string
   /** What to do about it, in lines. */
   advice(report: ChainReport): readonly string[]
 }
 
-const WRIT: LogFormat = { createVerifier: () => new LogVerifier(), headline, advice }
+const WRIT: LogFormat = { isWrit: true, createVerifier: () => new LogVerifier(), headline, advice }
 
 const AEGRAIL_MEANING: { readonly [V in Verdict]?: string } = {
   TAMPERED: 'a hash or a link does not hold, or a line is no record of aegrail',
@@ -38,6 +40,7 @@ const AEGRAIL_NEXT: { readonly [V in Verdict]?: readonly string[] } = {
 }
 
 const AEGRAIL: LogFormat = {
+  isWrit: false,
   createVerifier: () => new AegrailVerifier(),
   headline: (report) => {
     const meaning = AEGRAIL_MEANING[report.verdict]

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { type CliIo, type Output, OutputClosed } from './cli-io.js'
-import { readFileLog, readStdinLog } from './read-log.js'
+import { listNames, makeNewFile, readFileEnd, readFileLog, readStdinLog } from './read-log.js'
 import { run } from './run.js'
 
 function output(stream: NodeJS.WriteStream): Output {
@@ -24,6 +24,9 @@ const io: CliIo = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   readLog: (path) => (path === '-' ? readStdinLog(process.stdin) : readFileLog(path)),
+  readEnd: readFileEnd,
+  listFolder: listNames,
+  makeFile: makeNewFile,
 }
 
 process.exitCode = await run(process.argv.slice(2), io)

@@ -1,5 +1,16 @@
-import { createReadStream, fstatSync, statSync } from 'node:fs'
-import { type LogBytes, LogUnreadable } from './cli-io.js'
+import {
+  closeSync,
+  createReadStream,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { FileNotMade, type LogBytes, LogUnreadable } from './cli-io.js'
 
 const CHUNK_BYTES = 1024 * 1024
 
@@ -24,11 +35,81 @@ export function readFileLog(path: string): LogBytes {
     const stat = statSync(path)
     if (stat.isDirectory()) throw new LogUnreadable(REASONS['EISDIR'])
     // A pipe or a device does not know.
-    if (stat.isFile()) size = stat.size
+    if (!stat.isFile())
+      return logBytes(() => createReadStream(path, { highWaterMark: CHUNK_BYTES }), undefined)
+    size = stat.size
+    // Opened at once: by the time it is read, a log that is being written to may have gone on to another file.
+    const fd = openSync(path, 'r')
+    return logBytes(() => createReadStream('', { fd, highWaterMark: CHUNK_BYTES }), size)
   } catch (cause) {
     throw unreadable(cause)
   }
-  return logBytes(() => createReadStream(path, { highWaterMark: CHUNK_BYTES }), size)
+}
+
+/**
+ * The last bytes of a file; `undefined` when there is no such file.
+ *
+ * @throws {@link LogUnreadable} when it is there and cannot be read, or is no file.
+ */
+export function readFileEnd(path: string, maxBytes: number): Uint8Array | undefined {
+  let fd: number | undefined
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat === undefined) return undefined
+    if (!stat.isFile()) throw new LogUnreadable(`${path} is no file`)
+    fd = openSync(path, 'r')
+    const { size } = fstatSync(fd)
+    const bytes = new Uint8Array(Math.min(size, maxBytes))
+    let filled = 0
+    while (filled < bytes.length) {
+      const length = readSync(fd, bytes, filled, bytes.length - filled, size - bytes.length + filled)
+      if (length === 0) break
+      filled += length
+    }
+    return bytes.subarray(0, filled)
+  } catch (cause) {
+    if (cause instanceof LogUnreadable) throw cause
+    throw new LogUnreadable(`${path}: ${unreadable(cause).message}`, { cause })
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** Names in a folder, sorted; `undefined` when there is no folder of that name. */
+export function listNames(path: string): readonly string[] | undefined {
+  try {
+    return readdirSync(path).sort()
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined
+    throw new LogUnreadable(`${path}: ${unreadable(cause).message}`, { cause })
+  }
+}
+
+/**
+ * Makes a file that is not there yet and brings it to stable storage; never follows a link.
+ *
+ * @throws {@link FileNotMade} when there is something of that name, or it cannot be written whole.
+ */
+export function makeNewFile(path: string, data: string | Uint8Array, secret = false): void {
+  let fd: number
+  try {
+    fd = openSync(path, 'wx', secret ? 0o600 : 0o644)
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const why = code === 'EEXIST' ? 'there is something of that name, and nothing is overwritten' : message
+    throw new FileNotMade(`${path}: ${why}`, { cause })
+  }
+  try {
+    writeFileSync(fd, data)
+    fsyncSync(fd)
+  } catch (cause) {
+    // Half a key is worse than none.
+    unlinkSync(path)
+    throw new FileNotMade(`${path}: ${(cause as Error).message}`, { cause })
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /**

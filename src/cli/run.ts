@@ -1,8 +1,18 @@
 import { quote } from '../core/json-text.js'
 import { VERSION } from '../core/version.js'
 import { readArguments } from './arguments.js'
-import { type CliIo, EXIT, LogUnreadable, OutputClosed, UsageError } from './cli-io.js'
+import {
+  type CliIo,
+  EXIT,
+  FileNotMade,
+  LogUnreadable,
+  NotProven,
+  OutputClosed,
+  UsageError,
+} from './cli-io.js'
+import { keygen } from './keygen.js'
 import { suggestion } from './nearest.js'
+import { prove } from './prove.js'
 import { reveal } from './reveal.js'
 import { safeText } from './safe-text.js'
 import { show } from './show.js'
@@ -11,13 +21,15 @@ import { verify } from './verify.js'
 
 type Command = (args: readonly string[], io: CliIo) => Promise<number>
 
-const COMMANDS: Readonly<Record<string, Command>> = { verify, show, reveal }
+const COMMANDS: Readonly<Record<string, Command>> = { verify, show, prove, keygen, reveal }
 
 const HELP = `Usage: writ <command>
 
 Commands:
-  verify <log>     check the hash chain of an audit log
+  verify <log>     check an audit log, and what vouches for it
   show <log>       print an audit log as a timeline
+  prove <log>      prove that one record is in an audit log
+  keygen <file>    make a key to sign an audit log with
   reveal <log>     disclose one value that a record commits to, or check a disclosure
 
   writ <command> --help   the options of a command
@@ -66,6 +78,14 @@ async function report(error: unknown, args: readonly string[], io: CliIo): Promi
     if (error instanceof LogUnreadable) {
       await io.stderr.write(`writ: cannot read the log: ${safeText(error.message)}\n`)
       return EXIT.noInput
+    }
+    if (error instanceof NotProven) {
+      await io.stderr.write(`writ: no proof: ${safeText(error.message)}\n`)
+      return EXIT.noProof
+    }
+    if (error instanceof FileNotMade) {
+      await io.stderr.write(`writ: cannot make ${safeText(error.message)}\n`)
+      return EXIT.cannotMake
     }
     if (error instanceof OutputClosed) {
       if (!error.readerLeft) await io.stderr.write(`writ: ${safeText(error.message)}\n`)

@@ -1,8 +1,8 @@
-import type { ChainReport, Verdict } from '../verify.js'
-import { EXIT_CODES } from '../verify.js'
+import { type ChainReport, EXIT_CODES, type Verdict, type VerifyReport } from '../verify.js'
+import { ageText } from './age.js'
 
 const MEANING: { readonly [V in Verdict]: string } = {
-  VALID: 'consistent, and covered by a checkpoint of a known key, or by what was kept elsewhere',
+  VALID: 'consistent, and signed with a known key or vouched for by what was kept elsewhere',
   UNANCHORED: 'consistent from the first record to the last, but nothing outside the log vouches for it',
   TRUNCATED: 'shorter than a size that is vouched for',
   REWRITTEN: 'consistent, but not what it was at a size that is vouched for',
@@ -45,9 +45,29 @@ const NEXT: { readonly [V in Verdict]: readonly string[] } = {
   ],
 }
 
-/** The verdict and what it means. */
-export function headline({ verdict }: ChainReport): string {
-  return `${verdict}: ${MEANING[verdict]}`
+/** The verdict and what it means; of a log that is valid, how far. */
+export function headline(report: ChainReport | VerifyReport, nowMs?: number): string {
+  const { verdict } = report
+  if (verdict !== 'VALID' || !('covered' in report))
+    return `${verdict}: ${MEANING[verdict]}${missing(report)}`
+  const { assurance, uncovered } = report
+  const by = assurance === 'anchored' ? 'what was kept elsewhere vouches for it' : 'a known key has signed it'
+  return `VALID (${assurance}): consistent from the first record to the last, and ${by}${except(uncovered, nowMs)}`
+}
+
+function except({ records, since }: VerifyReport['uncovered'], nowMs = Number.NaN): string {
+  if (records === 0) return ''
+  const ageMs = nowMs - Date.parse(since ?? '')
+  const age = Number.isNaN(ageMs) ? '' : `; the oldest of them is ${ageText(ageMs)} old`
+  return records === 1
+    ? `, but for the last record${age.replace(' of them', '')}`
+    : `, but for the last ${records} records${age}`
+}
+
+/** Why a log that something vouches for is not valid: more was required. */
+function missing(report: ChainReport | VerifyReport): string {
+  if (report.verdict !== 'UNANCHORED' || !('covered' in report) || report.covered === 0) return ''
+  return '; it is signed, and more was required'
 }
 
 /** What to do about it, in lines. */
@@ -61,7 +81,9 @@ ${Object.entries(EXIT_CODES)
   .map(([verdict, code]) => `  ${String(code).padEnd(3)} ${verdict}: ${MEANING[verdict as Verdict]}`)
   .join('\n')}
   64  the command line is wrong
+  65  writ prove: there is no proof
   66  the log cannot be read
   70  an error in this program
+  73  writ keygen, writ prove: a file cannot be made
   74  the output cannot be written
 `

@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,9 +17,11 @@ import { text } from 'node:stream/consumers'
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
+import { SigningKey } from '../../src/audit/note/signing-key.js'
 import { chain, fileOf } from '../support/audit-logs.js'
 import { bundle, type Finished, type RunOptions, runNode, start } from '../support/child.js'
 import { command, hasCommand } from '../support/commands.js'
+import { historyOf, keyOf, noteOver, ORIGIN } from '../support/signed-logs.js'
 
 let folder: string
 let program: string
@@ -68,6 +79,8 @@ describe('a log that cannot be read: exit 66 and the reason', () => {
     ['with a name that is too long', () => join(folder, 'x'.repeat(300)), 'name is too long'],
   ])('%s', async (_, path, reason) => {
     for (const command of ['verify', 'show']) {
+      // A folder is walked by one of them.
+      if (command === 'verify' && reason === 'it is a directory') continue
       const { status, stdout, stderr } = await writ([command, path()])
       expect({ status, stdout }).toEqual({ status: 66, stdout: '' })
       expect(stderr).toMatch(/^writ: cannot read the log: .*\n$/)
@@ -179,6 +192,58 @@ test('a log of many megabytes takes no more memory than a small one', async () =
   // In megabytes, and only that it does not grow with the log.
   expect((await peak(big)) - (await peak(log))).toBeLessThan(80)
 }, 60_000)
+
+describe('keys, checkpoints and proofs in files', () => {
+  test('from keygen to a proof, with modes and nothing overwritten', async () => {
+    const place = join(folder, 'signed')
+    mkdirSync(place)
+    const at = (name: string): string => join(place, name)
+    const made = await writ(['keygen', at('key'), '--name', ORIGIN])
+    expect(made).toMatchObject({ status: 0, stderr: '' })
+    expect(statSync(at('key')).mode & 0o777).toBe(0o600)
+    const again = await writ(['keygen', at('key'), '--name', ORIGIN])
+    expect(again).toMatchObject({ status: 73, stdout: '' })
+    const key = SigningKey.parse(readFileSync(at('key'), 'utf8').trimEnd())
+    expect(made.stdout.startsWith(readFileSync(at('key.pub'), 'utf8'))).toBe(true)
+    writeFileSync(at('audit.jsonl'), bytes)
+    writeFileSync(at('audit.jsonl.checkpoint'), noteOver(lines, 40, [key]))
+    expect(await writ(['verify', at('audit.jsonl'), '--key', at('key.pub')])).toMatchObject({ status: 0 })
+    expect(await writ(['verify', place, '--key', at('key.pub')])).toMatchObject({ status: 0 })
+    expect(await writ(['prove', at('audit.jsonl'), '--seq', '30', '--out', at('p')])).toMatchObject({
+      status: 0,
+    })
+    const checked = await writ(['verify', at('p.record'), '--proof', at('p'), '--key', at('key.pub')])
+    expect(checked).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  test('a history of 100 MB is read at its end, and says so', async () => {
+    const place = join(folder, 'history.jsonl')
+    writeFileSync(place, bytes)
+    const file = openSync(`${place}.checkpoints`, 'w')
+    const many = Buffer.from(
+      historyOf(Array.from({ length: 50 }, (_, index) => noteOver(lines, index + 1))).repeat(100),
+    )
+    for (let written = 0; written < 100e6; written += many.length) writeSync(file, many)
+    closeSync(file)
+    const { status, stdout } = await writ(['verify', place, '--key', String(keyOf().verifierKey), '--json'])
+    rmSync(`${place}.checkpoints`)
+    expect(status).toBe(0)
+    const { verdict, findings } = JSON.parse(stdout) as { verdict: string; findings: { kind: string }[] }
+    expect({ verdict, kinds: findings.map(({ kind }) => kind) }).toEqual({
+      verdict: 'VALID',
+      kinds: ['checkpoints_skipped'],
+    })
+  })
+
+  test('sidecars that are folders or cannot be read: exit 66, by name', async () => {
+    const place = join(folder, 'odd.jsonl')
+    writeFileSync(place, bytes)
+    mkdirSync(`${place}.checkpoint`)
+    const { status, stderr } = await writ(['verify', place])
+    expect(status).toBe(66)
+    expect(stderr).toContain('odd.jsonl.checkpoint is no file')
+  })
+})
 
 test('the working directory is where a relative path begins', async () => {
   mkdirSync(join(folder, 'sub'))

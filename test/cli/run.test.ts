@@ -119,7 +119,7 @@ test('options may stand before and after the log', async () => {
 test.each(['verify', 'show'])(
   '%s: a log that cannot be read is exit 66, by name of what is wrong',
   async (command) => {
-    expect(await writ([command, 'missing'], { logs })).toEqual({
+    expect(await writ([command, 'missing'], { logs })).toMatchObject({
       status: 66,
       out: '',
       err: 'writ: cannot read the log: there is no such file\n',

@@ -384,6 +384,9 @@ async function countWrites(log: Uint8Array, pieceBytes: number): Promise<{ write
     mayColor: false,
     nowMs: () => 0,
     monotonicMs: () => 0,
+    readEnd: () => undefined,
+    listFolder: () => undefined,
+    makeFile: () => undefined,
     readLog: () => ({
       size: undefined,
       async *[Symbol.asyncIterator]() {

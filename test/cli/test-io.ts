@@ -1,11 +1,11 @@
-import { type CliIo, LogUnreadable, type Output } from '../../src/cli/cli-io.js'
+import { type CliIo, FileNotMade, LogUnreadable, type Output } from '../../src/cli/cli-io.js'
 import { run } from '../../src/cli/run.js'
 import { piecesOf } from '../support/audit-logs.js'
 
 /** The world of a command under test. */
 export interface World {
-  /** Logs by their path; `-` is standard input. */
-  readonly logs?: Readonly<Record<string, Uint8Array>>
+  /** Logs and other files by their path; `-` is standard input. A folder is what stands before a slash. */
+  readonly logs?: Readonly<Record<string, Uint8Array | string>>
   /** Bytes per piece. */
   readonly pieceBytes?: number
   readonly isTty?: boolean
@@ -24,6 +24,8 @@ export interface Ran {
   readonly err: string
   /** The bytes that went to standard output. */
   readonly bytes: Uint8Array
+  /** The files that were made. */
+  readonly made: Readonly<Record<string, { readonly text: string; readonly secret: boolean }>>
 }
 
 /** Runs a command line in a world of its own. */
@@ -39,6 +41,11 @@ export async function writ(args: readonly string[], world: World = {}): Promise<
     },
   })
   let elapsedMs = 0
+  const made: Record<string, { text: string; secret: boolean }> = {}
+  const find = (path: string): Uint8Array | undefined => {
+    const file = world.logs?.[path]
+    return typeof file === 'string' ? new TextEncoder().encode(file) : file
+  }
   const io: CliIo = {
     stdout: output(out),
     stderr: output(err),
@@ -46,7 +53,7 @@ export async function writ(args: readonly string[], world: World = {}): Promise<
     nowMs: () => world.nowMs ?? Date.UTC(2026, 0, 3),
     monotonicMs: () => elapsedMs,
     readLog: (path) => {
-      const bytes = world.logs?.[path]
+      const bytes = find(path)
       if (bytes === undefined) throw new LogUnreadable('there is no such file')
       return {
         size: world.knowsSize === false ? undefined : bytes.length,
@@ -58,8 +65,22 @@ export async function writ(args: readonly string[], world: World = {}): Promise<
         },
       }
     },
+    readEnd: (path, maxBytes) => find(path)?.slice(-maxBytes || Number.POSITIVE_INFINITY),
+    listFolder: (path) => {
+      const prefix = path === '.' ? '' : `${path}/`
+      const names = Object.keys(world.logs ?? {})
+        .filter((name) => name.startsWith(prefix) && !name.slice(prefix.length).includes('/'))
+        .map((name) => name.slice(prefix.length))
+      return names.length === 0 || path in (world.logs ?? {}) ? undefined : names.sort()
+    },
+    makeFile: (path, data, secret = false) => {
+      if (find(path) !== undefined || path in made) {
+        throw new FileNotMade(`${path}: there is something of that name, and nothing is overwritten`)
+      }
+      made[path] = { text: typeof data === 'string' ? data : new TextDecoder().decode(data), secret }
+    },
   }
   const status = await run(args, io)
   const bytes = Buffer.concat(out)
-  return { status, out: bytes.toString('utf8'), err: Buffer.concat(err).toString('utf8'), bytes }
+  return { status, out: bytes.toString('utf8'), err: Buffer.concat(err).toString('utf8'), bytes, made }
 }
