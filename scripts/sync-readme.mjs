@@ -102,6 +102,7 @@ function normalised(output) {
   return output
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '<time>')
     .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
+    .replace(/\b\d+ (?:s|min|h|d) ago\b/g, '<age> ago')
     .replace(/\b[0-9A-HJKMNP-TV-Z]{26}\b/g, '<id>')
     .replace(/^(<time> +)[0-9A-HJKMNP-TV-Z]{6}\b/gm, '$1<id>')
     .replace(/(\bprocess |\bbytes +|"wall_ms":|\bafter (?=[\d.]+ ms))[\d.]+/g, '$1<number>')
