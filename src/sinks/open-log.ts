@@ -59,16 +59,19 @@ export function openLog(io: FileIo, owner: OpenFile, options: OpenLogOptions): O
 function takeUp(io: FileIo, file: LogFile, name: string, options: OpenLogOptions): OpenedLog {
   const { path, sync, checkpoint } = options
   const own = scanLog(io, file.fd, options.tree, checkpoint)
-  const { fault, verdict, bytes: found } = own.report
-  let bytes = found
+  const { fault } = own.report
+  // Where nothing of the file holds, the log ends in the one before, and that is what was signed.
+  const isLost = own.report.bytes === 0 || fault?.offset === 0
+  const before = isLost ? newestSegment(io, options) : undefined
+  const scan = before === undefined ? own : scanSegment(io, before, name, options)
+  const alone = before === undefined ? own : scanLog(io, file.fd, false, undefined)
+  let { bytes } = own.report
   let recovered: Recovered | undefined
-  if (verdict === 'CRASH_DAMAGED' && fault !== undefined) {
+  if (alone.report.verdict === 'CRASH_DAMAGED' && fault !== undefined) {
     recovered = setAside(io, file.fd, path, fault.offset)
     bytes = fault.offset
-  } else if (bytes > 0) assertSound(own, name, checkpoint)
+  } else if (bytes > 0) assertSound(alone, name, before === undefined ? checkpoint : undefined)
 
-  const before = bytes === 0 ? newestSegment(io, options) : undefined
-  const scan = before === undefined ? own : scanSegment(io, before, name, options)
   if (bytes === 0 && before === undefined && checkpoint !== undefined && checkpoint.size > 0) {
     const detail = `${checkpoint.size} records were signed, and none are there`
     throw new AuditDamaged(name, 'TRUNCATED', 0, 0, detail)

@@ -36,6 +36,16 @@ const SCENARIOS: readonly Scenario[] = [
     padding: 0,
     step: 41,
   },
+  {
+    name: 'a signed log that goes on in new files',
+    options: {
+      signing: { key: KEY.encode(), everyRecords: 3 },
+      rotation: { maxBytes: 65_536 },
+    },
+    calls: 9,
+    padding: 25_000,
+    step: 9973,
+  },
 ]
 
 function agentOn(disk: VolatileDisk, scenario: Scenario, begun: string[] = []): Agent {
@@ -67,13 +77,20 @@ async function momentsOf(scenario: Scenario, files?: Files): Promise<Moment[]> {
   return moments
 }
 
+/** The files of the log, in their order. */
+function filesOf(files: Files): Uint8Array[] {
+  const finished = [...files.keys()].filter((name) => /\.\d{12}\.jsonl$/.test(name)).sort()
+  return [...finished, PATH].map((name) => files.get(name) as Uint8Array)
+}
+
 /** A log that a power cut left can be gone on with, and holds what was promised. */
 async function expectSurvival(files: Files, scenario: Scenario, begun: readonly string[]): Promise<Files> {
   const disk = new VolatileDisk(files)
   await agentOn(disk, scenario).close()
-  const log = disk.files.get(PATH) as Uint8Array
+  const log = Buffer.concat(filesOf(disk.files))
   const text = decoder.decode(log)
-  for (const callId of begun) expect(text).toContain(`"payload":{"call_id":"${callId}","tool"`)
+  const lost = begun.filter((callId) => !text.includes(`"payload":{"call_id":"${callId}","tool"`))
+  expect(lost).toEqual([])
   const { verdict } = await verifyLog(log)
   expect(verdict).toBe('UNANCHORED')
   return disk.files

@@ -52,7 +52,7 @@ export class VolatileDisk {
   readonly #names = new Map<string, Inode>()
   #stableNames = new Map<string, Inode>()
   #changes: NameChange[][] = []
-  readonly #open = new Map<number, { inode: Inode | undefined }>()
+  readonly #open = new Map<number, { inode: Inode | undefined; position?: number }>()
   #nextFd = 100
   readonly #locks = new WeakSet<Inode>()
   static #nextInode = 1
@@ -158,7 +158,7 @@ export class VolatileDisk {
         }
         if (isNew) rename([{ path, inode }])
         if (isLock(path)) this.#locks.add(inode)
-        this.#open.set(fd, { inode })
+        this.#open.set(fd, (flags & constants.O_APPEND) === 0 ? { inode, position: 0 } : { inode })
         if (isNew && !isLock(path)) changed('create')
         return fd
       },
@@ -178,10 +178,13 @@ export class VolatileDisk {
       },
       writeSync: (fd: number, bytes: Uint8Array, offset: number, length: number): number => {
         const inode = inodeOf(fd)
-        const data = new Uint8Array(inode.data.length + length)
+        const entry = this.#open.get(fd)
+        const start = entry?.position ?? inode.data.length
+        const data = new Uint8Array(Math.max(inode.data.length, start + length))
         data.set(inode.data)
-        data.set(bytes.subarray(offset, offset + length), inode.data.length)
+        data.set(bytes.subarray(offset, offset + length), start)
         inode.data = data
+        if (entry?.position !== undefined) entry.position += length
         inode.mtimeMs = AN_HOUR_MS
         if (!this.#locks.has(inode)) changed('write')
         return length
