@@ -223,6 +223,22 @@ describe('a source', () => {
     expect(await verifyLog(reusing())).toEqual(await verifyLog(bytes))
   })
 
+  test('may come in pieces of any size, out of one buffer: what is compared later is kept', async () => {
+    const bytes = fileOf(five)
+    const whole = await verifyLog(bytes)
+    for (let size = 1; size <= 3 * five[0]!.length; size++) {
+      const buffer = new Uint8Array(size)
+      function* reusing(): Generator<Uint8Array> {
+        for (const piece of piecesOf(bytes, size)) {
+          buffer.fill(0x78)
+          buffer.set(piece)
+          yield buffer.subarray(0, piece.length)
+        }
+      }
+      expect(await verifyLog(reusing())).toEqual(whole)
+    }
+  })
+
   test('that fails is not swallowed', async () => {
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield fileOf(five)
