@@ -20,6 +20,14 @@ export interface ToolContext {
   readonly session: AnySession
   /** The call's id in the log (`call_id`). */
   readonly callId: string
+  /** True in a synchronous session, which refuses a promise. */
+  readonly sync: boolean
+  /**
+   * Milliseconds until the call is stopped, by its own time or by that of a session; `Infinity` when neither
+   * is limited, `0` once it has been stopped. It looks at the clock, and stops the call when its time is up:
+   * a tool that blocks the event loop, where no timer can fire, learns here that it has to give up.
+   */
+  remainingMs(): number
 }
 
 /** What a predicate is handed beside the input. */

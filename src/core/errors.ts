@@ -21,6 +21,8 @@ export type WritErrorCode =
   | 'ERR_SCOPE_KEY_UNAVAILABLE'
   | 'ERR_RUNTIME_UNSUPPORTED'
   | 'ERR_CREDENTIAL_INVALID'
+  | 'ERR_TOOL_CRASHED'
+  | 'ERR_TOOL_KILLED'
 
 /** The base of every error that Writ itself raises, apart from `TypeError` and `RangeError` for misuse. */
 export abstract class WritError extends Error {

@@ -22,6 +22,7 @@ export interface Abortion {
 export class LiveCall extends Live {
   readonly core: SessionCore
   readonly id: string
+  readonly isSync: boolean
   /** Called once when the call is stopped, before anybody waiting for it is told. */
   onAbort: ((reason: unknown) => void) | undefined
   /** What the caller holds; marked as handled when the session stops the call, because the caller may be gone. */
@@ -31,11 +32,14 @@ export class LiveCall extends Live {
   #interrupt: ((reason: unknown) => void) | undefined
   #controller: AbortController | undefined
   #deadline: Deadline | undefined
+  #expiry: { readonly atMs: number; onDeadline(): void } | undefined
   #caller: CallerSignal | undefined
 
-  constructor(core: SessionCore) {
+  /** @param isSync whether what it runs has to return instead of promising. */
+  constructor(core: SessionCore, isSync: boolean) {
     super()
     this.core = core
+    this.isSync = isSync
     this.id = core.nextCallId()
     core.enter(this)
   }
@@ -60,9 +64,27 @@ export class LiveCall extends Live {
   /** Stops the call at a moment of its own. */
   expireAfter(delayMs: number, reason: () => unknown): void {
     const { clock } = this.core.agent
-    this.#deadline = new Deadline(clock, clock.monotonicMs() + delayMs, {
-      onDeadline: () => this.abort(reason()),
-    })
+    const atMs = clock.monotonicMs() + delayMs
+    this.#expiry = { atMs, onDeadline: () => this.abort(reason()) }
+    this.#deadline = new Deadline(clock, atMs, this.#expiry)
+  }
+
+  /**
+   * Milliseconds until the call is stopped; `Infinity` without a limit on time. Stops it when its time is
+   * up: no timer can, while the event loop is blocked.
+   */
+  remainingMs(): number {
+    let leftMs = Number.POSITIVE_INFINITY
+    for (let node: SessionCore | undefined = this.core; node !== undefined; node = node.parent) {
+      node.checkTime()
+      leftMs = Math.min(leftMs, node.setup.limits.wallMs - node.wallMs)
+    }
+    if (this.#expiry !== undefined) {
+      const ownMs = this.#expiry.atMs - this.core.agent.clock.monotonicMs()
+      leftMs = Math.min(leftMs, ownMs)
+      if (ownMs <= 0) this.#expiry.onDeadline()
+    }
+    return this.#aborted === undefined ? leftMs : 0
   }
 
   /**
@@ -124,6 +146,7 @@ export class LiveCall extends Live {
     this.#deadline?.clear()
     this.#caller?.release()
     this.#deadline = undefined
+    this.#expiry = undefined
     this.#caller = undefined
   }
 }
@@ -148,5 +171,13 @@ export class CallContext implements ToolContext {
 
   get callId(): string {
     return this.#call.id
+  }
+
+  get sync(): boolean {
+    return this.#call.isSync
+  }
+
+  remainingMs(): number {
+    return this.#call.remainingMs()
   }
 }

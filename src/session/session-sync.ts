@@ -68,7 +68,7 @@ export class BlockingSession<Tools extends ToolSet = ToolSet>
 
   #run<T>(body: (call: LiveCall) => T): T {
     this.#core.assertOpen()
-    const call = new LiveCall(this.#core)
+    const call = new LiveCall(this.#core, true)
     try {
       return runInside(this.#core, () => body(call))
     } finally {

@@ -140,7 +140,7 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
       }
       try {
         core.assertOpen()
-        const live = new LiveCall(core)
+        const live = new LiveCall(core, false)
         call = live
         const steps = begin(live)
         runInside(core, () => live.drive(steps, settle, fail))
