@@ -6,6 +6,7 @@ export default defineConfig({
     verify: 'src/verify.ts',
     testing: 'src/testing.ts',
     principal: 'src/principal.ts',
+    isolated: 'src/isolated.ts',
     cli: 'src/cli/main.ts',
   },
   tsconfig: 'tsconfig.build.json',
@@ -26,6 +27,7 @@ export default defineConfig({
       verify: 'src/verify.ts',
       testing: 'src/testing.ts',
       principal: 'src/principal.ts',
+      isolated: 'src/isolated.ts',
     },
     // tsup passes `baseUrl`, which TypeScript 6 deprecates.
     compilerOptions: { ignoreDeprecations: '6.0' },

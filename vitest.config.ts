@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^writ\/verify$/, replacement: source('verify.ts') },
       { find: /^writ\/testing$/, replacement: source('testing.ts') },
       { find: /^writ\/principal$/, replacement: source('principal.ts') },
+      { find: /^writ\/isolated$/, replacement: source('isolated.ts') },
     ],
   },
   test: {

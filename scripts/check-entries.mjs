@@ -16,6 +16,12 @@ const ENTRIES = {
     node: false,
   },
   testing: { maxBytes: 12_000, text: [], packages: ['zod', 'vitest'], node: false },
+  isolated: {
+    maxBytes: 12_000,
+    text: [/["'`]node:/],
+    packages: ['zod', 'ulid', '@noble/hashes'],
+    node: false,
+  },
   principal: { maxBytes: 24_000, text: [/["'`]node:/], packages: ['zod', 'ulid'], node: false },
   cli: { maxBytes: 40_000, text: [], packages: ['zod', 'ulid'], node: true },
 }

@@ -35,12 +35,13 @@ function judge(path: string, text: string): string[] {
     'session',
     'agent',
     'principal',
+    'isolated',
     'adapters',
     'cli',
     'testing',
   ]
     .map((folder) => `${folder}/other.ts`)
-    .concat('index.ts', 'verify.ts', 'testing.ts', 'principal.ts')
+    .concat('index.ts', 'verify.ts', 'testing.ts', 'principal.ts', 'isolated.ts')
   const sources = new Map(bystanders.map((name) => [name, '']))
   return violations(sources.set(path, text), ['ulid', '@noble/hashes'], ['openai'])
 }
@@ -60,6 +61,10 @@ test.each([
   ['session/a.ts', "import '../principal/other.js'", 'session may not import principal'],
   ['index.ts', "export { x } from './principal/other.js'", 'index.ts may not import principal'],
   ['principal.ts', "export { x } from './session/other.js'", 'principal.ts may not import session'],
+  ['isolated/a.ts', "import '../session/other.js'", 'isolated may not import session'],
+  ['agent/a.ts', "import '../isolated/other.js'", 'agent may not import isolated'],
+  ['index.ts', "export { x } from './isolated/other.js'", 'index.ts may not import isolated'],
+  ['isolated.ts', "export { x } from './contract/other.js'", 'isolated.ts may not import contract'],
   ['testing/a.ts', "import '../session/other.js'", 'testing may not import session'],
   ['cli/a.ts', "import '../index.js'", 'cli may not import index.ts'],
   ['verify.ts', "export { x } from './sinks/other.js'", 'verify.ts may not import sinks'],

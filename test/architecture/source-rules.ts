@@ -16,6 +16,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'verify.ts': ['core', 'audit'],
   principal: ['core', 'contract'],
   'principal.ts': ['core', 'contract', 'principal'],
+  isolated: ['core', 'contract'],
+  'isolated.ts': ['isolated'],
   adapters: ['index.ts'],
   testing: ['core', 'audit', 'index.ts'],
   'testing.ts': ['core', 'audit', 'testing'],

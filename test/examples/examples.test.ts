@@ -84,6 +84,16 @@ test('the synchronous session returns its total, and ends a loop', async () => {
   expect(payloads(example, 'session_end').map(({ outcome }) => outcome)).toEqual(['completed', 'killed'])
 })
 
+test('the isolated loop is ended at its deadline while the host goes on', async () => {
+  const example = await run('isolated-tool')
+  expect(example.output).toContain("found: [ 'error: disk full' ]")
+  expect(example.output).toContain('the timer of this process kept ticking: true')
+  expect(example.output).toContain("the next call: [ 'ok' ]")
+  expect(example.output).toContain('without promises: ERR_BUDGET_EXCEEDED, wallMs is limited to 200')
+  const killed = payloads(example, 'tool_result').filter(({ late }) => late === true)
+  expect(killed).toMatchObject([{ error: { name: 'ToolKilled' } }, { error: { name: 'ToolKilled' } }])
+})
+
 test('the streaming session ends when the client goes away', async () => {
   const example = await run('streaming-http')
   expect(example.output).toMatch(/alice read: Once upon a time .* stand again/)

@@ -104,9 +104,10 @@ describe('the README', () => {
     const codes = await unionOf('src/core/errors.ts', 'WritErrorCode')
     const listed = [...section('Errors').matchAll(/^\| `\w+` \| `(ERR_\w+)` \|/gm)].map(([, code]) => code)
     expect(listed.sort()).toEqual(codes.sort())
-    const files = (await readdir(join(REPOSITORY, 'src/core'))).filter((name) => name.endsWith('.ts'))
-    const sources = files.map((file) => readFile(join(REPOSITORY, 'src/core', file), 'utf8'))
-    const source = (await Promise.all(sources)).join('')
+    const names = await readdir(join(REPOSITORY, 'src'), { recursive: true })
+    const sources = names.filter((name) => name.endsWith('.ts'))
+    const texts = sources.map((name) => readFile(join(REPOSITORY, 'src', name), 'utf8'))
+    const source = (await Promise.all(texts)).join('')
     for (const [, name, code] of section('Errors').matchAll(/^\| `(\w+)` \| `(ERR_\w+)` \|/gm)) {
       expect(source).toMatch(new RegExp(`class ${name} extends WritError \\{[^}]*readonly code = '${code}'`))
     }

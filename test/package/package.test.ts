@@ -137,6 +137,7 @@ test('the binary tells its version', async () => {
 
 const usage = `
 import { Agent, AuditSink, defineTool } from 'writ'
+import * as isolated from 'writ/isolated'
 import * as principal from 'writ/principal'
 import * as testing from 'writ/testing'
 import * as verify from 'writ/verify'
@@ -149,7 +150,7 @@ const refund = defineTool({
 })
 const agent = new Agent({ identity: 'support-bot/v1', budget: { toolCalls: 10 }, tools: { refund }, audit: AuditSink.memory() })
 export const answer: Promise<string> = agent.session('alice', (s) => s.callTool('refund', { orderId: 4521 }))
-export const others: object[] = [principal, testing, verify]
+export const others: object[] = [isolated, principal, testing, verify]
 
 // @ts-expect-error: a tool outside the registry
 export const refused = agent.session('alice', (s) => s.callTool('transfer', { orderId: 4521 }))
