@@ -24,6 +24,14 @@ export type {
   ReserveRequest,
   Spent,
 } from './contract/any-session.js'
+export {
+  type ApprovalAnswer,
+  ApprovalFailure,
+  type ApprovalHandler,
+  type ApprovalRequest,
+  type ApprovalStore,
+} from './contract/approval.js'
+export type { ApprovalOptions } from './contract/approval-options.js'
 export type { Budget } from './contract/budget.js'
 export type {
   CredentialGrant,
@@ -36,8 +44,10 @@ export type { ModelPrice, PriceSource, PriceTable } from './contract/prices.js'
 export type {
   CallOptions,
   Denial,
+  DispatchOptions,
   DispatchRequest,
   DispatchResult,
+  PendingCall,
   Session,
   SessionOptions,
   SyncSession,
@@ -52,13 +62,13 @@ export {
 } from './contract/tool.js'
 export type { LlmUsage } from './contract/usage.js'
 export type { Clock } from './core/clock.js'
+export type { DenialReason } from './core/denial-reason.js'
 export {
   AuditDamaged,
   AuditLocked,
   AuditUnavailable,
   BudgetExceeded,
   BudgetReserved,
-  type DenialReason,
   type Issue,
   NoSession,
   RuntimeUnsupported,

@@ -3,6 +3,8 @@ import { parseSink } from '../audit/parse-sink.js'
 import { parseScopeKeys } from '../audit/scope/scope-key.js'
 import type { ScopeKeys } from '../audit/scope/scope-keys.js'
 import type { AuditSink, CompositeSink } from '../audit/sink.js'
+import type { ApprovalAnswer, ApprovalRequest } from '../contract/approval.js'
+import { APPROVAL_OPTIONS, type ApprovalOptions, parseApprovals } from '../contract/approval-options.js'
 import { type Budget, LIMIT_NAMES, type Limits, narrowLimits, parseBudget } from '../contract/budget.js'
 import { type CredentialIssuer, parseIssuer } from '../contract/credential.js'
 import {
@@ -15,21 +17,24 @@ import {
 } from '../contract/options.js'
 import { type PriceSource, Prices, type PriceTable } from '../contract/prices.js'
 import { Registry } from '../contract/registry.js'
-import type { Session, SessionOptions, SyncSession } from '../contract/session-types.js'
+import type { DispatchResult, Session, SessionOptions, SyncSession } from '../contract/session-types.js'
 import type { ToolSet } from '../contract/tool.js'
 import { type Clock, systemClock } from '../core/clock.js'
 import { AuditUnavailable, RuntimeUnsupported, SessionClosed } from '../core/errors.js'
 import { readFunction, readOptions } from '../core/guards.js'
+import { openToken } from '../session/approval-token.js'
 import { SessionCore } from '../session/core.js'
 import { ambientSession, hasAsyncContext } from '../session/current.js'
 import { AsyncSession } from '../session/session.js'
 import type { AgentSetup, OpenSession } from '../session/setup.js'
 import { fileSink } from '../sinks/file.js'
+import { processEnv } from './environment.js'
+import { resumedOptions, runResumed } from './resume.js'
 import { runSession, runSessionSync } from './run.js'
 import { type ToolSchemas, toolSchemas } from './tool-schemas.js'
 
 /** What an agent is made of. */
-export interface AgentOptions<Tools extends ToolSet = ToolSet> {
+export interface AgentOptions<Tools extends ToolSet = ToolSet> extends ApprovalOptions {
   /** `name` or `name/version` of `a-z 0-9 . _ -`, at most 128 characters. */
   readonly identity: string
   /** The limits of every session; at least one. */
@@ -57,6 +62,7 @@ const OPTIONS = [
   'credentials',
   'scopeKeys',
   'clock',
+  ...APPROVAL_OPTIONS,
 ] as const satisfies readonly (keyof AgentOptions)[]
 const SESSION_OPTIONS = [
   'task',
@@ -107,6 +113,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
       clock,
       credentials: given.credentials === undefined ? undefined : parseIssuer(given.credentials),
       scopeKeys,
+      approvals: parseApprovals(given),
       sessions: new Set<OpenSession>(),
     })
   }
@@ -187,6 +194,24 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   }
 
   /**
+   * Goes on with a call that `dispatch` suspended, here or in another process: in a session of its own, with
+   * every check anew, runs exactly that call or refuses it by name. A decision counts once, and has to carry
+   * the `digest` of the call, see {@link pending}.
+   *
+   * @throws TypeError for a token that was not made with the agent's `approvalSecret`; otherwise as {@link session}.
+   */
+  async resume(token: string, decision: ApprovalAnswer): Promise<DispatchResult> {
+    const suspended = openToken('resume', this.#setup.approvals.secret, token)
+    const options = resumedOptions(suspended, this.#registry, this.#limits)
+    return runResumed(this.#open('resume', suspended.request.user, options), suspended, decision)
+  }
+
+  /** What a token asks for, to be shown to whoever decides. @throws TypeError as {@link resume}. */
+  pending(token: string): ApprovalRequest {
+    return openToken('pending', this.#setup.approvals.secret, token).request
+  }
+
+  /**
    * The agent's tools as a model API takes them.
    *
    * @throws RangeError for an unknown format, or a tool that the format cannot express.
@@ -250,8 +275,4 @@ function readScopeKeys(given: unknown, registry: Registry): ScopeKeys | undefine
   const { committing } = registry
   if (committing === undefined) return undefined
   throw new TypeError(`scopeKeys: missing, and tools.${committing} has commit; see ScopeKeys`)
-}
-
-function processEnv(): { readonly [name: string]: string | undefined } {
-  return (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env ?? {}
 }

@@ -8,6 +8,8 @@ export const EVENTS = [
   'session_start',
   'llm_call',
   'charge',
+  'approval_requested',
+  'approval_decided',
   'tool_call',
   'tool_result',
   'tool_denied',

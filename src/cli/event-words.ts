@@ -39,6 +39,14 @@ const WORDS: { readonly [event: string]: readonly [name: string, describe: Descr
     'tool denied',
     (p) => bad(`${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'reason')}${issues(p)}`),
   ],
+  approval_requested: [
+    'approval asked',
+    (p) =>
+      plain(
+        `${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'handler')}${maybe(p, 'cause', ', because of ')}`,
+      ),
+  ],
+  approval_decided: ['approval', approvalDecided],
   budget_exceeded: ['budget exceeded', budgetExceeded],
   credential_issued: ['credential', (p) => plain(credential(p))],
   session_end: ['session ended', sessionEnd],
@@ -134,6 +142,15 @@ function toolResult(p: JsonObject): Omit<Words, 'name'> {
   const outcome = ok ? 'ok' : `failed${maybe(p, 'error', ' with ', error)}`
   const details = `${call(p)}${outcome} after ${text(p, 'elapsed_ms')} ms, effect ${text(p, 'effect')}${late}`
   return ok && late === '' ? plain(details) : warning(details)
+}
+
+function approvalDecided(p: JsonObject): Omit<Words, 'name'> {
+  const outcome = text(p, 'outcome')
+  const who = `${maybe(p, 'by', ' by ')}${maybe(p, 'reason', ': ')}`
+  const excluded = own(p, 'excluded_ms') === 0 ? '' : maybe(p, 'excluded_ms', ', not counted: ')
+  const from = maybe(p, 'resumed_from', ', goes on with ')
+  const details = `${call(p)}${outcome}${who} after ${text(p, 'waited_ms')} ms${excluded}${from}`
+  return outcome === 'approved' ? { details, tone: 'good' } : warning(details)
 }
 
 function budgetExceeded(p: JsonObject): Omit<Words, 'name'> {

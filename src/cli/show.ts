@@ -18,7 +18,8 @@ Filters combine; one that is given several times takes any of its values:
   --session ID   the session with this id, or whose id ends in these 6 or more characters
   --user NAME    the invoking user, exactly
   --event NAME   one of: ${EVENTS.slice(0, 6).join(', ')},
-                 ${EVENTS.slice(6).join(', ')}
+                 ${EVENTS.slice(6, 11).join(', ')},
+                 ${EVENTS.slice(11).join(', ')}
   --since TIME   from this moment on: 2026-11-20, 2026-11-20T20:49:41Z (UTC where it names no zone),
                  or a duration before now: 90s, 15m, 2h, 1d, 1w
 

@@ -1,9 +1,15 @@
-import { type DenialReason, type Issue, ToolNotPermitted } from '../core/errors.js'
+import type { DenialReason } from '../core/denial-reason.js'
+import { type Issue, ToolNotPermitted } from '../core/errors.js'
 import { own } from '../core/guards.js'
 
 /** Whether a tool call may run. A denial is a value; acting on one throws {@link ToolNotPermitted}. */
 export type Decision =
-  | { readonly allowed: true; readonly tool: string }
+  | {
+      readonly allowed: true
+      readonly tool: string
+      /** The call will need an approval. */
+      readonly needsApproval?: true
+    }
   | {
       readonly allowed: false
       readonly tool: string
@@ -25,6 +31,14 @@ const EXPLANATIONS: { readonly [R in DenialReason]: string } = {
   max_calls: 'this tool has been called as often as this session may call it',
   aborted: 'the call was aborted before the tool ran',
   budget_exceeded: 'the budget of the session is used up',
+  approval_denied: 'it needs an approval, and was refused it',
+  approval_timeout: 'it needs an approval, and nobody answered in time',
+  approval_error: 'it needs an approval, and there was no answer that counts',
+  approval_unavailable: 'it needs an approval, and there is nobody to ask',
+  approval_expired: 'its approval is no longer valid',
+  approval_mismatch: 'its approval is for another call',
+  approval_used: 'its approval has been used',
+  approval_by_agent: 'an agent cannot approve its own call',
 }
 
 /** A name that a model made up can have any length. */

@@ -93,6 +93,7 @@ const ABSENT: { readonly [K in keyof Tool as object extends Pick<Tool, K> ? K : 
   description: undefined,
   outputSchema: undefined,
   when: undefined,
+  approval: undefined,
   redact: undefined,
   commit: undefined,
   timeoutMs: undefined,

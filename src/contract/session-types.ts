@@ -1,4 +1,5 @@
-import type { DenialReason, Issue } from '../core/errors.js'
+import type { DenialReason } from '../core/denial-reason.js'
+import type { Issue } from '../core/errors.js'
 import type { AnySession, LlmRequest } from './any-session.js'
 import type { Budget } from './budget.js'
 import type { CredentialOptions } from './credential.js'
@@ -26,6 +27,12 @@ export interface CallOptions {
   readonly timeoutMs?: number
 }
 
+/** Options of one dispatched call. */
+export interface DispatchOptions extends CallOptions {
+  /** `suspend` gives a token instead of waiting for an approval; needs the agent's `approvalSecret`. */
+  readonly onApproval?: 'wait' | 'suspend'
+}
+
 /** A tool call as a model proposed it. */
 export interface DispatchRequest {
   /** The model's id for the call, recorded as `model_call_id`. */
@@ -46,7 +53,15 @@ export interface Denial {
 
 export type DispatchResult =
   | { readonly ok: true; readonly output: unknown }
-  | { readonly ok: false; readonly denial: Denial }
+  | { readonly ok: false; readonly denial: Denial; readonly pending?: undefined }
+
+/** A dispatched call that is suspended until somebody decides: hand the token to `agent.resume`. */
+export interface PendingCall {
+  readonly ok: false
+  readonly denial?: undefined
+  /** Serialisable and authenticated, but not encrypted: the input is in it. */
+  readonly pending: string
+}
 
 /** A session whose tools may be asynchronous. */
 export interface Session<Tools extends ToolSet = ToolSet> extends AnySession {
@@ -71,6 +86,10 @@ export interface Session<Tools extends ToolSet = ToolSet> extends AnySession {
    * The same checks for a call that a model proposed. Only the end of the session throws; a denial, a
    * tool's error and a timeout come back as a value.
    */
+  dispatch(
+    request: DispatchRequest,
+    options: DispatchOptions & { readonly onApproval: 'suspend' },
+  ): Promise<DispatchResult | PendingCall>
   dispatch(request: DispatchRequest, options?: CallOptions): Promise<DispatchResult>
   /** The decision without the call: nothing is charged, recorded or run. */
   authorize(name: string, input: unknown): Promise<Decision>
@@ -101,6 +120,10 @@ export interface SyncSession<Tools extends ToolSet = ToolSet> extends AnySession
     options?: { readonly timeoutMs?: number },
   ): ToolOutput<Tools[N]>
   /** As {@link Session.dispatch}. */
+  dispatch(
+    request: DispatchRequest,
+    options: { readonly timeoutMs?: number; readonly onApproval: 'suspend' },
+  ): DispatchResult | PendingCall
   dispatch(request: DispatchRequest, options?: { readonly timeoutMs?: number }): DispatchResult
   /** As {@link Session.authorize}. */
   authorize(name: string, input: unknown): Decision

@@ -44,6 +44,7 @@ export interface Tool<In extends StandardSchema = StandardSchema, Out = unknown>
   readonly inputSchema: In
   readonly outputSchema?: StandardSchema
   readonly when?: (input: SchemaOutput<In>, context: PredicateContext) => boolean | Promise<boolean>
+  readonly approval?: ApprovalRule<SchemaOutput<In>>
   readonly redact?: (input: SchemaOutput<In>) => unknown
   readonly commit?: readonly string[]
   readonly readOnly: boolean
@@ -51,6 +52,11 @@ export interface Tool<In extends StandardSchema = StandardSchema, Out = unknown>
   readonly maxCalls?: number
   readonly execute: (input: SchemaOutput<In>, context: ToolContext) => Out | Promise<Out>
 }
+
+/** When a call needs an approval: every one, or those for which a function says `true`. */
+export type ApprovalRule<Input> =
+  | 'always'
+  | ((input: Input, context: PredicateContext) => boolean | Promise<boolean>)
 
 /** The tools of an agent by name. */
 // biome-ignore lint/suspicious/noExplicitAny: a set of tools is any schema and any result by definition
@@ -78,6 +84,12 @@ export interface ToolDefinition<
    * throw and running out of time deny. May be asynchronous in an asynchronous session.
    */
   readonly when?: (input: SchemaOutput<In>, context: PredicateContext) => boolean | Promise<boolean>
+  /**
+   * Whether somebody has to approve this call before it runs, asked after `when`. `false` alone says no:
+   * anything that is not a boolean, a throw and running out of time deny the call (`approval_error`). What a
+   * person is shown of the input is what `redact` makes of it.
+   */
+  readonly approval?: ApprovalRule<SchemaOutput<In>>
   /** What the log shows of the input; without it, only the names of its declared members. */
   readonly redact?: (input: SchemaOutput<In>) => unknown
   /**
@@ -104,6 +116,7 @@ const KNOWN = [
   'inputSchema',
   'outputSchema',
   'when',
+  'approval',
   'redact',
   'commit',
   'readOnly',
@@ -156,6 +169,10 @@ export function parseTool(label: string, definition: unknown): Tool {
   if (given.readOnly !== undefined && typeof given.readOnly !== 'boolean') {
     throw new TypeError(`${label}.readOnly: expected a boolean, got ${describe(given.readOnly)}`)
   }
+  const { approval } = given
+  if (approval !== undefined && approval !== 'always' && typeof approval !== 'function') {
+    throw new TypeError(`${label}.approval: expected 'always' or a function, got ${describe(approval)}`)
+  }
   return Object.freeze({
     ...(given.description === undefined ? {} : { description: given.description }),
     inputSchema: given.inputSchema,
@@ -163,6 +180,7 @@ export function parseTool(label: string, definition: unknown): Tool {
     ...(given.when === undefined
       ? {}
       : { when: readFunction<NonNullable<Tool['when']>>(`${label}.when`, given.when) }),
+    ...(approval === undefined ? {} : { approval: approval as NonNullable<Tool['approval']> }),
     ...(given.redact === undefined
       ? {}
       : { redact: readFunction<NonNullable<Tool['redact']>>(`${label}.redact`, given.redact) }),

@@ -1,3 +1,4 @@
+import type { DenialReason } from './denial-reason.js'
 import { describe } from './describe.js'
 import type { LimitName, Usage } from './limits.js'
 
@@ -81,18 +82,6 @@ export class BudgetReserved extends WritError {
     this.held = held
   }
 }
-
-/** Why a tool call was denied. */
-export type DenialReason =
-  | 'not_registered'
-  | 'invalid_input'
-  | 'schema_error'
-  | 'predicate_false'
-  | 'predicate_error'
-  | 'commit_error'
-  | 'max_calls'
-  | 'aborted'
-  | 'budget_exceeded'
 
 /** One fault in an input: where it is and what kind it is. */
 export interface Issue {

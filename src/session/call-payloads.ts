@@ -1,6 +1,7 @@
 import type { RegisteredTool } from '../contract/registry.js'
+import type { DenialReason } from '../core/denial-reason.js'
 import { errorText, NAME } from '../core/error-text.js'
-import type { DenialReason, Issue } from '../core/errors.js'
+import type { Issue } from '../core/errors.js'
 import { isPlainObject, isThenable } from '../core/guards.js'
 import { encodeJson, omitted, quote } from '../core/json-text.js'
 

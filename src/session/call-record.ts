@@ -1,9 +1,11 @@
-import { deny } from '../contract/decision.js'
+import type { ApprovalRequest } from '../contract/approval.js'
+import { denialError, deny } from '../contract/decision.js'
 import type { RegisteredTool } from '../contract/registry.js'
 import type { DispatchRequest } from '../contract/session-types.js'
-import type { DenialReason } from '../core/errors.js'
+import type { DenialReason } from '../core/denial-reason.js'
 import { own } from '../core/guards.js'
 import type { PlainData } from '../core/json.js'
+import * as approvals from './approval-payloads.js'
 import * as payloads from './call-payloads.js'
 import { commitments, NO_COMMITMENTS, withCommitments } from './commitments.js'
 import type { SessionCore } from './core.js'
@@ -17,15 +19,19 @@ export class CallRecord {
   readonly #core: SessionCore
   readonly #id: string
   readonly #members: string
+  readonly modelCallId: string | undefined
   #tool: RegisteredTool | undefined
   #startedMs: number | undefined
   #commitments = ''
   #closed = false
+  /** What was shown of the input to whoever had to approve it. */
+  #shown: string | undefined
 
   constructor(core: SessionCore, id: string, request: DispatchRequest) {
     this.#core = core
     this.#id = id
-    this.#members = payloads.callMembers(id, request.name, own(request, 'id'))
+    this.modelCallId = own(request, 'id')
+    this.#members = payloads.callMembers(id, request.name, this.modelCallId)
   }
 
   /** Commits to values of an input that passed its schema. What cannot be committed to may not run. */
@@ -61,6 +67,30 @@ export class CallRecord {
     this.#tool = tool
   }
 
+  /** What the log shows of the input, made once: what somebody approves is what stands in the log. */
+  shown({ tool, input }: Permit): string {
+    this.#shown ??= payloads.args(tool, input, true)
+    return this.#shown
+  }
+
+  /** Somebody is asked to approve the call. */
+  approvalRequested(permit: Permit, request: ApprovalRequest, handler: string): void {
+    const args = this.shown(permit)
+    this.#core.emit('approval_requested', approvals.approvalRequested(this.#members, args, request, handler))
+  }
+
+  /** What came of it. */
+  approvalDecided(digest: string, decided: approvals.Decided): void {
+    const payload = approvals.approvalDecided(this.#id, digest, decided)
+    if (decided.outcome === 'aborted') this.#core.note('approval_decided', payload)
+    else this.#core.emit('approval_decided', payload)
+  }
+
+  /** The approval ran out after the intent was recorded: the tool has not started, and does not. */
+  expired(refusal: Refusal): void {
+    this.result(false, { error: denialError(refusal.decision) })
+  }
+
   started(): void {
     this.#startedMs = this.#core.agent.clock.monotonicMs()
   }
@@ -82,7 +112,12 @@ export class CallRecord {
     if (this.#tool === undefined) {
       this.#core.note(
         'tool_denied',
-        payloads.toolDenied(this.#members, 'aborted', payloads.args(undefined, undefined, false), ''),
+        payloads.toolDenied(
+          this.#members,
+          'aborted',
+          this.#shown ?? payloads.args(undefined, undefined, false),
+          '',
+        ),
       )
     } else {
       this.#core.note('tool_result', this.#result(false, { error: reason }))
@@ -95,7 +130,7 @@ export class CallRecord {
   }
 
   #args(tool: RegisteredTool | undefined, input: unknown, redactable: boolean): string {
-    const args = payloads.args(tool, input, redactable)
+    const args = this.#shown ?? payloads.args(tool, input, redactable)
     return this.#commitments === '' ? args : withCommitments(args, this.#commitments)
   }
 

@@ -5,10 +5,11 @@ import { type Breach, Meter } from '../contract/meter.js'
 import { AuditUnavailable, BudgetExceeded } from '../core/errors.js'
 import { newId } from '../core/ids.js'
 import { CallerSignal } from './caller-signal.js'
-import { Deadline } from './deadline.js'
+import { InFlight } from './in-flight.js'
 import { Lifecycle } from './lifecycle.js'
-import { Live, LiveList } from './live.js'
+import { Live } from './live.js'
 import { SessionRecorder } from './recorder.js'
+import { SessionClock } from './session-clock.js'
 import * as payloads from './session-payloads.js'
 import type { AgentSetup, SessionSetup } from './setup.js'
 import { usageOf } from './snapshots.js'
@@ -37,9 +38,9 @@ export class SessionCore extends Live {
   onDrained: (() => void) | undefined
   /** Calls of each tool that has a `maxCalls`. */
   toolCalls: Map<string, number> | undefined
+  readonly clock: SessionClock
+  readonly inFlight: InFlight
   readonly #recorder: SessionRecorder
-  readonly #live = new LiveList()
-  #deadline: Deadline | undefined
   #caller: CallerSignal | undefined
   #calls = 0
   #refused = 0
@@ -63,14 +64,15 @@ export class SessionCore extends Live {
     this.meter = new Meter(setup.limits, parent?.meter)
     this.depth = parent === undefined ? 0 : parent.depth + 1
     this.lifecycle = new Lifecycle(this.id)
-    this.#recorder = new SessionRecorder(agent, this.id, setup.user, this.meter)
+    this.clock = new SessionClock(agent.clock)
+    this.inFlight = new InFlight(this, agent.approvals.pausesWallMs)
+    this.#recorder = new SessionRecorder(agent, this.id, setup.user, this.meter, this.clock)
     this.emit(
       'session_start',
       payloads.sessionStart(setup.task, setup.limits, setup.registry.summary, parent?.id, this.depth),
     )
-    if (setup.limits.wallMs !== Number.POSITIVE_INFINITY) {
-      this.#deadline = new Deadline(agent.clock, this.#recorder.openedMs + setup.limits.wallMs, this)
-    }
+    const { wallMs } = setup.limits
+    if (wallMs !== Number.POSITIVE_INFINITY) this.clock.expireAfter(wallMs, this)
     parent?.enter(this)
     agent.sessions.add(this)
   }
@@ -149,10 +151,10 @@ export class SessionCore extends Live {
     this.checkTime()
     const outcome = this.lifecycle.close(wanted)
     const reason = this.lifecycle.endedBy === undefined ? cause : this.lifecycle.endedBy.error
-    this.#recorder.stopClock()
-    if (!this.#live.isEmpty) this.#stopped += this.#live.stopAll(this.lifecycle.refusal)
+    this.clock.stop()
+    if (!this.inFlight.isEmpty) this.#stopped += this.inFlight.stopAll(this.lifecycle.refusal)
     this.lifecycle.abortSignal()
-    this.#deadline?.clear()
+    this.clock.disarm()
     this.#caller?.release()
     this.parent?.leave(this)
     this.agent.sessions.delete(this)
@@ -186,27 +188,27 @@ export class SessionCore extends Live {
   }
 
   enter(live: Live): void {
-    this.#live.enter(live)
+    this.inFlight.enter(live)
   }
 
   leave(live: Live): void {
-    this.#live.leave(live)
+    this.inFlight.leave(live)
     if (this.lifecycle.state === 'killed') this.#drain()
   }
 
-  /** When the session opened, on the monotonic clock. */
+  /** When the session opened, on the monotonic clock; later by what its clock has stood still. */
   get openedMs(): number {
-    return this.#recorder.openedMs
+    return this.clock.openedMs
   }
 
-  /** Whole milliseconds since the session opened; they stop at its end. */
+  /** Whole milliseconds since the session opened, as `wallMs` limits them; they stop at its end. */
   get wallMs(): number {
-    return this.#recorder.wallMs
+    return this.clock.wallMs
   }
 
   /** A timer cannot fire while the event loop is blocked, so every call looks at the clock as well. */
   checkTime(): void {
-    if (this.lifecycle.canBeInterrupted && this.#deadline?.hasPassed() === true) this.onDeadline()
+    if (this.lifecycle.canBeInterrupted && this.clock.hasPassed()) this.onDeadline()
   }
 
   /** The time is up. */
@@ -233,17 +235,17 @@ export class SessionCore extends Live {
 
   /** What has just left still has its result to record: look again after that. */
   #drain(): void {
-    if (this.onDrained === undefined || !this.#live.isEmpty) return
+    if (this.onDrained === undefined || !this.inFlight.isEmpty) return
     queueMicrotask(() => {
-      if (this.lifecycle.state === 'killed' && this.#live.isEmpty) this.onDrained?.()
+      if (this.lifecycle.state === 'killed' && this.inFlight.isEmpty) this.onDrained?.()
     })
   }
 
   /** Aborts the signal and everything in flight, here and below, and tells the owner. Only once. */
   #stop(reason: unknown): void {
     if (!this.lifecycle.interrupt(reason)) return
-    this.#deadline?.clear()
-    this.#stopped += this.#live.stopAll(reason)
+    this.clock.disarm()
+    this.#stopped += this.inFlight.stopAll(reason)
     this.lifecycle.abortSignal()
     this.onInterrupt?.(reason)
   }

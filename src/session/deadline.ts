@@ -7,9 +7,10 @@ import { type Clock, MAX_TIMER_MS, type TimerHandle } from '../core/clock.js'
  */
 export class Deadline {
   readonly #clock: Clock
-  readonly #atMs: number
+  #atMs: number
   readonly #owner: { onDeadline(): void }
   #timer: TimerHandle
+  #pausedAtMs: number | undefined
 
   constructor(clock: Clock, atMs: number, owner: { onDeadline(): void }) {
     this.#clock = clock
@@ -19,11 +20,24 @@ export class Deadline {
   }
 
   hasPassed(): boolean {
-    return this.#clock.monotonicMs() >= this.#atMs
+    return (this.#pausedAtMs ?? this.#clock.monotonicMs()) >= this.#atMs
   }
 
   clear(): void {
     this.#clock.clearTimer(this.#timer)
+  }
+
+  /** It does not come nearer until {@link resume}. */
+  pause(): void {
+    this.#pausedAtMs ??= this.#clock.monotonicMs()
+    this.clear()
+  }
+
+  resume(): void {
+    if (this.#pausedAtMs === undefined) return
+    this.#atMs += this.#clock.monotonicMs() - this.#pausedAtMs
+    this.#pausedAtMs = undefined
+    this.#arm()
   }
 
   /** Timers fire early by a rounding, and none can be longer than {@link MAX_TIMER_MS}: look, and wait again. */

@@ -17,6 +17,8 @@ export interface Permit {
   readonly allowed: true
   readonly tool: RegisteredTool
   readonly input: PlainData
+  /** The input as it was given: copied, and not yet through the schema. */
+  readonly given: PlainData
 }
 
 /** A call that may not run, with what the log needs to say of it. */
@@ -82,7 +84,7 @@ export function* decide(
       )
     }
   }
-  return { allowed: true, tool, input: input.value }
+  return { allowed: true, tool, input: input.value, given: given.value }
 }
 
 export function refuse(

@@ -4,6 +4,7 @@ import type { DispatchRequest } from '../contract/session-types.js'
 import { describe } from '../core/describe.js'
 import { ToolOutputInvalid, ToolTimeout } from '../core/errors.js'
 import { isThenable } from '../core/guards.js'
+import { approvalSteps, needsApproval, refuseExpired } from './approval-step.js'
 import { CallRecord } from './call-record.js'
 import type { SessionCore } from './core.js'
 import { decide, type Permit, type Refusal, readResult, refuse, type Steps } from './decide.js'
@@ -13,6 +14,7 @@ import { CallContext, type LiveCall } from './live-call.js'
 export type CallOutcome =
   | { readonly kind: 'done'; readonly output: unknown }
   | { readonly kind: 'denied'; readonly decision: DeniedDecision; readonly cause: unknown }
+  | { readonly kind: 'suspended'; readonly token: string }
   | {
       readonly kind: 'failed'
       readonly reason: 'tool_error' | 'tool_timeout' | 'output_invalid'
@@ -57,6 +59,19 @@ export function* callSteps(
   core.assertOpen()
   if (!decision.allowed) return denied(core, record, decision)
 
+  let approvedUntilMs = Number.POSITIVE_INFINITY
+  // Nobody is asked about a call that the budget refuses anyhow.
+  if ((decision.tool.approval !== undefined || call.approval !== undefined) && hasRoom(core, decision.tool)) {
+    const approval = yield* approvalSteps(call, record, decision, context, driver.waits)
+    throwIfStopped(call)
+    core.assertOpen()
+    if (approval !== undefined) {
+      if (!('kind' in approval)) return denied(core, record, approval)
+      if (approval.kind === 'suspended') return approval
+      approvedUntilMs = approval.untilMs
+    }
+  }
+
   const refusal = count(core, record, decision)
   if (refusal !== undefined) return denied(core, record, refusal)
 
@@ -73,6 +88,12 @@ export function* callSteps(
   // A slow disk may have used up the time, with the event loop blocked so that no timer could say so.
   core.throwIfInterrupted()
 
+  if (approvedUntilMs <= core.agent.clock.monotonicMs()) {
+    const expired = refuseExpired(decision)
+    record.expired(expired)
+    return denied(core, record, expired)
+  }
+
   const { tool } = decision
   const limitMs = least(tool.timeoutMs, timeoutMs)
   if (limitMs !== undefined) call.expireAfter(limitMs, () => new ToolTimeout(tool.name, limitMs))
@@ -88,15 +109,22 @@ export function* callSteps(
 
 /** The decision without the call: nothing is charged, recorded or run. */
 export function* authorizeSteps(call: LiveCall, name: string, input: unknown): Steps<Decision> {
-  const verdict = yield* decide(call.core.setup.registry, name, input, new CallContext(call))
+  const context = new CallContext(call)
+  const verdict = yield* decide(call.core.setup.registry, name, input, context)
   throwIfStopped(call)
   const { core } = call
   core.assertOpen()
   if (!verdict.allowed) return verdict.decision
   if (isWornOut(core, verdict.tool)) return deny(name, 'max_calls')
-  return core.meter.countLeft('toolCalls') > 0
-    ? Object.freeze({ allowed: true, tool: name })
-    : deny(name, 'budget_exceeded')
+  if (!hasRoom(core, verdict.tool)) return deny(name, 'budget_exceeded')
+  if (verdict.tool.approval === undefined) return Object.freeze({ allowed: true, tool: name })
+  const needed = yield* needsApproval(verdict, context)
+  throwIfStopped(call)
+  core.assertOpen()
+  if (typeof needed === 'object') return needed.decision
+  return Object.freeze(
+    needed ? { allowed: true, tool: name, needsApproval: true } : { allowed: true, tool: name },
+  )
 }
 
 type RunOutcome =
@@ -175,6 +203,10 @@ function count(core: SessionCore, record: CallRecord, permit: Permit): Refusal |
     core.toolCalls.set(tool.name, callsOf(core, tool) + 1)
   }
   return undefined
+}
+
+function hasRoom(core: SessionCore, tool: RegisteredTool): boolean {
+  return !isWornOut(core, tool) && core.meter.countLeft('toolCalls') > 0
 }
 
 function callsOf(core: SessionCore, tool: RegisteredTool): number {

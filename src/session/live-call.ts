@@ -1,6 +1,7 @@
 import type { AnySession } from '../contract/any-session.js'
 import type { ToolContext } from '../contract/tool.js'
 import { NoSession } from '../core/errors.js'
+import type { SuspendedCall } from './approval-token.js'
 import { CallerSignal } from './caller-signal.js'
 import type { SessionCore } from './core.js'
 import { runInside } from './current.js'
@@ -11,6 +12,12 @@ import { Live } from './live.js'
 /** Why a call was stopped. */
 export interface Abortion {
   readonly reason: unknown
+}
+
+/** A suspended call that goes on, with what was decided about it. */
+export interface Resumption {
+  readonly suspended: SuspendedCall
+  readonly answer: unknown
 }
 
 /**
@@ -27,6 +34,8 @@ export class LiveCall extends Live {
   onAbort: ((reason: unknown) => void) | undefined
   /** What the caller holds; marked as handled when the session stops the call, because the caller may be gone. */
   promise: Promise<unknown> | undefined
+  /** Set when its approval, if it needs one, is not waited for. */
+  approval: 'suspend' | Resumption | undefined
   #aborted: Abortion | undefined
   /** Set while the call waits for a promise: goes on with the reason instead. */
   #interrupt: ((reason: unknown) => void) | undefined

@@ -9,6 +9,8 @@ export abstract class Live {
   after: Live | undefined
   /** False for a nested session, which ends with this one but is none of its calls. */
   readonly isCall: boolean = true
+  /** True while it waits for an approval; the list alone sets it. */
+  isWaiting = false
   /** Called at most once, and MUST NOT throw. */
   abstract abort(reason: unknown): void
 }
@@ -16,9 +18,29 @@ export abstract class Live {
 /** What a session has in flight. */
 export class LiveList {
   #last: Live | undefined
+  #waiting = 0
 
   get isEmpty(): boolean {
     return this.#last === undefined
+  }
+
+  /** How many of its entries wait for an approval. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** True when there is something in flight, and all of it waits for an approval. */
+  get allWaits(): boolean {
+    if (this.#waiting === 0) return false
+    for (let live = this.#last; live !== undefined; live = live.before) if (!live.isWaiting) return false
+    return true
+  }
+
+  /** Notes that an entry waits for an approval, or does not any more. */
+  mark(live: Live, isWaiting: boolean): void {
+    if (live.list !== this || live.isWaiting === isWaiting) return
+    live.isWaiting = isWaiting
+    this.#waiting += isWaiting ? 1 : -1
   }
 
   enter(live: Live): void {
@@ -31,6 +53,7 @@ export class LiveList {
   /** Takes an entry out; one that has left already stays out. */
   leave(live: Live): void {
     if (live.list !== this) return
+    if (live.isWaiting) this.mark(live, false)
     const { before, after } = live
     if (after === undefined) this.#last = before
     else after.before = before

@@ -1,22 +1,25 @@
 import { denialError } from '../contract/decision.js'
 import { parseSignal } from '../contract/options.js'
-import type { Denial, DispatchRequest, DispatchResult } from '../contract/session-types.js'
+import type { Denial, DispatchRequest, DispatchResult, PendingCall } from '../contract/session-types.js'
 import { describe } from '../core/describe.js'
 import { ToolTimeout, WritError } from '../core/errors.js'
 import { own, readCount, readOptions } from '../core/guards.js'
 import { NOT_JSON } from '../core/json.js'
+import type { SessionCore } from './core.js'
 import type { CallOutcome } from './kernel.js'
 
 /** The result of a call for a caller of `callTool`: its output, or an error thrown. */
 export function outputOf(outcome: CallOutcome): unknown {
   if (outcome.kind === 'done') return outcome.output
   if (outcome.kind === 'denied') throw denialError(outcome.decision, outcome.cause)
+  if (outcome.kind === 'suspended') throw new TypeError('callTool: only dispatch can suspend a call')
   throw outcome.error
 }
 
 /** The result of a call for `dispatch`: a value in every case, fit for a model to read. */
-export function dispatchResult(tool: string, outcome: CallOutcome): DispatchResult {
+export function dispatchResult(tool: string, outcome: CallOutcome): DispatchResult | PendingCall {
   if (outcome.kind === 'done') return { ok: true, output: outcome.output }
+  if (outcome.kind === 'suspended') return Object.freeze({ ok: false, pending: outcome.token })
   const denial: Denial = outcome.kind === 'denied' ? denialOf(outcome.decision) : failureOf(tool, outcome)
   return { ok: false, denial: Object.freeze(denial) }
 }
@@ -85,16 +88,40 @@ function parseInput(text: string): unknown {
 interface ParsedCallOptions {
   readonly signal: AbortSignal | undefined
   readonly timeoutMs: number | undefined
+  readonly approval: 'suspend' | undefined
 }
 
-/** @throws TypeError or RangeError for options that are not ones. */
-export function parseCallOptions(label: string, value: unknown): ParsedCallOptions {
+const CALL_OPTIONS = ['signal', 'timeoutMs'] as const
+const DISPATCH_OPTIONS = [...CALL_OPTIONS, 'onApproval'] as const
+
+/**
+ * @param core of the session of a call that may be suspended.
+ * @throws TypeError or RangeError for options that are not ones.
+ */
+export function parseCallOptions(label: string, value: unknown, core?: SessionCore): ParsedCallOptions {
   if (value === undefined) return NO_OPTIONS
-  const { signal, timeoutMs } = readOptions(label, value, ['signal', 'timeoutMs'])
+  const known: readonly (typeof DISPATCH_OPTIONS)[number][] =
+    core === undefined ? CALL_OPTIONS : DISPATCH_OPTIONS
+  const { signal, timeoutMs, onApproval } = readOptions(label, value, known)
   return {
     signal: signal === undefined ? undefined : parseSignal(`${label}.signal`, signal),
     timeoutMs: timeoutMs === undefined ? undefined : readCount(`${label}.timeoutMs`, timeoutMs),
+    approval: readOnApproval(`${label}.onApproval`, onApproval, core),
   }
 }
 
-const NO_OPTIONS: ParsedCallOptions = Object.freeze({ signal: undefined, timeoutMs: undefined })
+function readOnApproval(label: string, value: unknown, core: SessionCore | undefined): 'suspend' | undefined {
+  if (value === undefined || value === 'wait') return undefined
+  if (value !== 'suspend')
+    throw new TypeError(`${label}: expected 'wait' or 'suspend', got ${describe(value)}`)
+  if (core?.agent.approvals.secret === undefined) {
+    throw new TypeError(`${label}: 'suspend' needs the agent's approvalSecret`)
+  }
+  return 'suspend'
+}
+
+const NO_OPTIONS: ParsedCallOptions = Object.freeze({
+  signal: undefined,
+  timeoutMs: undefined,
+  approval: undefined,
+})

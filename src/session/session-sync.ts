@@ -1,5 +1,5 @@
 import type { Decision } from '../contract/decision.js'
-import type { DispatchRequest, DispatchResult, SyncSession } from '../contract/session-types.js'
+import type { DispatchRequest, DispatchResult, PendingCall, SyncSession } from '../contract/session-types.js'
 import type { ToolInput, ToolOutput, ToolSet } from '../contract/tool.js'
 import type { SessionCore } from './core.js'
 import { runInside } from './current.js'
@@ -38,9 +38,14 @@ export class BlockingSession<Tools extends ToolSet = ToolSet>
     return outputOf(this.#call({ name, input }, options)) as ToolOutput<Tools[N]>
   }
 
-  dispatch(request: DispatchRequest, options?: { readonly timeoutMs?: number }): DispatchResult {
+  dispatch(
+    request: DispatchRequest,
+    options: { readonly timeoutMs?: number; readonly onApproval: 'suspend' },
+  ): DispatchResult | PendingCall
+  dispatch(request: DispatchRequest, options?: { readonly timeoutMs?: number }): DispatchResult
+  dispatch(request: DispatchRequest, options?: object): DispatchResult | PendingCall {
     const parsed = parseRequest(request)
-    return dispatchResult(parsed.name, this.#call(parsed, options))
+    return dispatchResult(parsed.name, this.#call(parsed, options, this.#core))
   }
 
   authorize(name: string, input: unknown): Decision {
@@ -53,11 +58,12 @@ export class BlockingSession<Tools extends ToolSet = ToolSet>
     )
   }
 
-  #call(request: DispatchRequest, options: { readonly timeoutMs?: number } | undefined): CallOutcome {
-    const { signal, timeoutMs } = parseCallOptions('call options', options)
+  #call(request: DispatchRequest, options: unknown, suspends?: SessionCore): CallOutcome {
+    const { signal, timeoutMs, approval } = parseCallOptions('call options', options, suspends)
     if (signal !== undefined)
       throw new TypeError('call options: a synchronous call cannot be aborted by a signal')
     return this.#run((call) => {
+      call.approval = approval
       try {
         return runThrough(callSteps(call, request, timeoutMs, DRIVER))
       } catch (error) {

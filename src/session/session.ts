@@ -1,7 +1,14 @@
 import type { LlmRequest } from '../contract/any-session.js'
 import type { CredentialOptions } from '../contract/credential.js'
 import type { Decision } from '../contract/decision.js'
-import type { CallOptions, DispatchRequest, DispatchResult, Session } from '../contract/session-types.js'
+import type {
+  CallOptions,
+  DispatchOptions,
+  DispatchRequest,
+  DispatchResult,
+  PendingCall,
+  Session,
+} from '../contract/session-types.js'
 import type { ToolInput, ToolOutput, ToolSet } from '../contract/tool.js'
 import type { LlmUsage } from '../contract/usage.js'
 import type { SessionCore } from './core.js'
@@ -14,7 +21,7 @@ import { LiveCall } from './live-call.js'
 import { llmSteps } from './metering.js'
 import { dispatchResult, outputOf, parseCallOptions, parseRequest, stoppedOutcome } from './outcome.js'
 
-const DRIVER: Driver = { waits: true, flush: (core) => core.agent.log.flush() }
+export const DRIVER: Driver = { waits: true, flush: (core) => core.agent.log.flush() }
 
 /** The asynchronous face of a session. */
 export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace implements Session<Tools> {
@@ -35,14 +42,22 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
     return this.#call({ name, input }, options, outputOf as (outcome: CallOutcome) => ToolOutput<Tools[N]>)
   }
 
-  dispatch(request: DispatchRequest, options?: CallOptions): Promise<DispatchResult> {
+  dispatch(
+    request: DispatchRequest,
+    options: DispatchOptions & { readonly onApproval: 'suspend' },
+  ): Promise<DispatchResult | PendingCall>
+  dispatch(request: DispatchRequest, options?: CallOptions): Promise<DispatchResult>
+  dispatch(
+    request: DispatchRequest,
+    options?: DispatchOptions,
+  ): Promise<DispatchResult> | Promise<DispatchResult | PendingCall> {
     let parsed: DispatchRequest
     try {
       parsed = parseRequest(request)
     } catch (error) {
       return Promise.reject(error)
     }
-    return this.#call(parsed, options, (outcome) => dispatchResult(parsed.name, outcome))
+    return this.#call(parsed, options, (outcome) => dispatchResult(parsed.name, outcome), this.#core)
   }
 
   authorize(name: string, input: unknown): Promise<Decision> {
@@ -86,12 +101,14 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
 
   #call<T>(
     request: DispatchRequest,
-    options: CallOptions | undefined,
+    options: unknown,
     finish: (outcome: CallOutcome) => T,
+    suspends?: SessionCore,
   ): Promise<T> {
     return this.#launch(
       (call) => {
-        const { signal, timeoutMs } = parseCallOptions('call options', options)
+        const { signal, timeoutMs, approval } = parseCallOptions('call options', options, suspends)
+        call.approval = approval
         if (signal !== undefined) call.follow(signal)
         return callSteps(call, request, timeoutMs, DRIVER)
       },

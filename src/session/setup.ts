@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/log.js'
 import type { ScopeKeys } from '../audit/scope/scope-key.js'
+import type { ApprovalSetup } from '../contract/approval-options.js'
 import type { Limits } from '../contract/budget.js'
 import type { CredentialIssuer } from '../contract/credential.js'
 import type { Prices } from '../contract/prices.js'
@@ -15,6 +16,7 @@ export interface AgentSetup {
   /** What signs the credentials of its sessions, if anything does. */
   readonly credentials: CredentialIssuer | undefined
   readonly scopeKeys: ScopeKeys | undefined
+  readonly approvals: ApprovalSetup
   /** Its sessions that have not ended. */
   readonly sessions: Set<OpenSession>
 }

@@ -95,7 +95,7 @@ describe('the README', () => {
   })
 
   test('has every reason for a denial', async () => {
-    const reasons = await unionOf('src/core/errors.ts', 'DenialReason')
+    const reasons = await unionOf('src/core/denial-reason.ts', 'DenialReason')
     expect(reasons.length).toBeGreaterThan(5)
     for (const reason of reasons) expect(section('Tools')).toContain(`\`${reason}\``)
   })
