@@ -7,6 +7,7 @@ export default defineConfig({
     testing: 'src/testing.ts',
     principal: 'src/principal.ts',
     isolated: 'src/isolated.ts',
+    approvals: 'src/approvals.ts',
     cli: 'src/cli/main.ts',
   },
   tsconfig: 'tsconfig.build.json',
@@ -28,6 +29,7 @@ export default defineConfig({
       testing: 'src/testing.ts',
       principal: 'src/principal.ts',
       isolated: 'src/isolated.ts',
+      approvals: 'src/approvals.ts',
     },
     // tsup passes `baseUrl`, which TypeScript 6 deprecates.
     compilerOptions: { ignoreDeprecations: '6.0' },

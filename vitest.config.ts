@@ -11,6 +11,7 @@ export default defineConfig({
       { find: /^writ\/testing$/, replacement: source('testing.ts') },
       { find: /^writ\/principal$/, replacement: source('principal.ts') },
       { find: /^writ\/isolated$/, replacement: source('isolated.ts') },
+      { find: /^writ\/approvals$/, replacement: source('approvals.ts') },
     ],
   },
   test: {

@@ -16,6 +16,7 @@ const ENTRIES = {
     node: false,
   },
   testing: { maxBytes: 12_000, text: [], packages: ['zod', 'vitest'], node: false },
+  approvals: { maxBytes: 12_000, text: [], packages: ['zod', 'ulid'], node: false },
   isolated: {
     maxBytes: 12_000,
     text: [/["'`]node:/],

@@ -12,6 +12,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sinks: ['core', 'audit'],
   session: ['core', 'contract', 'audit'],
   agent: ['core', 'contract', 'audit', 'sinks', 'session'],
+  approvals: ['core', 'contract', 'sinks'],
+  'approvals.ts': ['approvals'],
   'index.ts': ['core', 'contract', 'audit', 'sinks', 'session', 'agent'],
   'verify.ts': ['core', 'audit'],
   principal: ['core', 'contract'],
