@@ -94,6 +94,21 @@ test('the isolated loop is ended at its deadline while the host goes on', async 
   expect(killed).toMatchObject([{ error: { name: 'ToolKilled' } }, { error: { name: 'ToolKilled' } }])
 })
 
+test('the refund waits for a person, and runs once, for that person', async () => {
+  const example = await run('approval')
+  expect(example.output).toContain('5 euros: refunded 500 cents for order 4521')
+  expect(example.output).toContain(
+    '200 euros: tool refund was not run: it needs an approval, and there is nobody',
+  )
+  expect(example.output).toContain('300 euros: refunded 30000 cents for order 4522')
+  expect(example.output).toContain('and again: tool refund was not run: its approval has been used')
+  expect(payloads(example, 'approval_requested')).toMatchObject([
+    { handler: 'console', args: { orderId: 4521, cents: 20_000 } },
+    { handler: 'suspend', suspended: true },
+  ])
+  expect(payloads(example, 'approval_decided')).toMatchObject([{ outcome: 'approval_unavailable' }])
+})
+
 test('the streaming session ends when the client goes away', async () => {
   const example = await run('streaming-http')
   expect(example.output).toMatch(/alice read: Once upon a time .* stand again/)

@@ -72,6 +72,7 @@ describe('COMPLIANCE.md', () => {
       .map(({ payload }) => payload.reason)
     expect([...new Set(reasons)].sort()).toEqual([
       'aborted',
+      'approval_denied',
       'budget_exceeded',
       'commit_error',
       'invalid_input',
@@ -267,6 +268,11 @@ async function writeLog(path: string): Promise<void> {
   const clerk = new Agent({
     identity: 'clerk/v1',
     budget: { usd: 5, tokens: 10_000, toolCalls: 50, llmCalls: 20, depth: 2, denials: 20 },
+    approve: ({ input }) => ({
+      approved: (input as { orderId: number }).orderId === 4521,
+      by: 'marta',
+      reason: 'a good customer',
+    }),
     prices: { priced: { inputUsdPerMTok: 3, outputUsdPerMTok: 15 } },
     credentials: credentialIssuer({ key: await generateIssuerKey(), issuer: 'documents' }),
     tools: {
@@ -289,6 +295,12 @@ async function writeLog(path: string): Promise<void> {
         inputSchema: z.object({}),
         when: () => new Promise<boolean>(() => undefined),
         execute: () => 'never',
+      }),
+      approved: defineTool({
+        inputSchema: order,
+        approval: 'always',
+        redact: ({ orderId }) => ({ orderId }),
+        execute: () => 'paid',
       }),
       failing: defineTool({
         inputSchema: z.object({}),
@@ -331,6 +343,8 @@ async function writeLog(path: string): Promise<void> {
       await s.dispatch({ name: 'charge', input: { orderId: 4521 } })
       isKeyStoreUp = true
       await s.callTool('charge', { orderId: 4521 })
+      await s.callTool('approved', { orderId: 4521 })
+      await s.dispatch({ name: 'approved', input: { orderId: 1 } })
       await s.callTool('ask', { orderId: 4521 })
       await s.dispatch({ id: 'call_1', name: 'wire-transfer', input: { amount: 1000 } })
       await s.dispatch({ id: 'call_2', name: 'refund', input: '{"orderId":"all"}' })
