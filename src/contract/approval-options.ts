@@ -22,14 +22,14 @@ export interface ApprovalOptions {
   readonly approvalStore?: ApprovalStore
 }
 
-export const APPROVAL_OPTIONS = [
+export const APPROVAL_OPTIONS: readonly (keyof ApprovalOptions)[] = [
   'approve',
   'approvalTimeoutMs',
   'approvalPausesWallMs',
   'approvalSecret',
   'approvalTokenTtlMs',
   'approvalStore',
-] as const satisfies readonly (keyof ApprovalOptions)[]
+]
 
 /** Parsed options. */
 export interface ApprovalSetup {

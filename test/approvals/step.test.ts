@@ -442,6 +442,30 @@ describe('an asynchronous session', () => {
     })
   })
 
+  test('nobody is asked on behalf of a session that died while its rule was thinking', async () => {
+    const rule = gate<boolean>()
+    let asked = 0
+    const made = desk(
+      () => {
+        asked += 1
+        return yes
+      },
+      { budget: { toolCalls: 1 } },
+      { approval: (input: { amount: number }) => input.amount > 3 && rule.promise },
+    )
+    const small = { name: 'refund', input: { amount: 1 } }
+    const done = made.agent.session('alice', async (s) => {
+      const pending = s.dispatch(call)
+      await s.dispatch(small)
+      await rejection(s.dispatch(small))
+      rule.open(true)
+      return pending
+    })
+    expect(await rejection(done)).toMatchObject({ limit: 'toolCalls' })
+    expect(asked).toBe(0)
+    expect(made.payloads('approval_requested')).toEqual([])
+  })
+
   test('nobody who answers too late is heard; the signal says so', async () => {
     const answer = gate<ApprovalAnswer>()
     let signal: AbortSignal | undefined
