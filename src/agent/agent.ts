@@ -208,7 +208,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
 
   /** What a token asks for, to be shown to whoever decides. @throws TypeError as {@link resume}. */
   pending(token: string): ApprovalRequest {
-    return openToken('pending', this.#setup.approvals.secret, token).request
+    return Object.freeze(openToken('pending', this.#setup.approvals.secret, token).request)
   }
 
   /**

@@ -118,13 +118,19 @@ describe('at a terminal', () => {
     const terminal: Terminal = new Terminal(() => {
       stop.abort(new RangeError('gone'))
       terminal.input.write('y\n')
-    })
+    }, 'y\n')
     const { agent } = desk(at(terminal))
     const results = await agent.session('alice', (s) =>
-      Promise.allSettled([s.dispatch(call), s.dispatch(call, { signal: stop.signal })]),
+      Promise.allSettled([
+        s.dispatch(call),
+        s.dispatch(call, { signal: stop.signal }),
+        // Waits behind the second, so that a prompt for that one would have been shown, and answered, by then.
+        s.dispatch(call),
+      ]),
     )
-    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
-    expect(terminal.shown.match(/Run refund\?/g)).toHaveLength(1)
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(results[2]).toMatchObject({ value: { ok: true } })
+    expect(terminal.shown.match(/Run refund\?/g)).toHaveLength(2)
   })
 
   test('the prompt says when it is too late, and the next call gets its own', async () => {
