@@ -1,4 +1,5 @@
-export { Agent, type AgentOptions } from './agent/agent.js'
+export { Agent } from './agent/agent.js'
+export type { AgentOptions } from './agent/agent-options.js'
 export type {
   AnthropicToolSchema,
   JsonSchema,
@@ -40,9 +41,12 @@ export type {
   PublicJwk,
 } from './contract/credential.js'
 export type { Decision } from './contract/decision.js'
+export type { LeaseAnswer, LeaseRequest, LimitStore, WindowAmounts } from './contract/limit-store.js'
 export type { ModelPrice, PriceSource, PriceTable } from './contract/prices.js'
+export type { RollingLimit, RollingLimits } from './contract/rolling-limits.js'
 export type {
   CallOptions,
+  Delegate,
   Denial,
   DispatchOptions,
   DispatchRequest,
@@ -76,14 +80,16 @@ export {
   ToolNotPermitted,
   ToolOutputInvalid,
   ToolTimeout,
-  UnpricedModel,
-  UsageInvalid,
   WritError,
   type WritErrorCode,
 } from './core/errors.js'
-export type { LimitName, Usage } from './core/limits.js'
+export type { LimitName, RollingLimitName, Usage } from './core/limits.js'
+export { LimitsUnavailable } from './core/limits-unavailable.js'
 export { ScopeKeyUnavailable } from './core/scope-key-unavailable.js'
+export { SessionRevoked } from './core/session-revoked.js'
+export { UnpricedModel, UsageInvalid } from './core/usage-errors.js'
 export { currentSession } from './session/current.js'
+export type { LoopOptions } from './session/loop-options.js'
 export { AuditSink } from './sinks/audit-sink.js'
 export type { CallbackSinkOptions, RecordCallback } from './sinks/callback.js'
 export type { Durability } from './sinks/durability.js'

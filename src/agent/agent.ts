@@ -1,75 +1,32 @@
 import { AuditLog } from '../audit/log.js'
 import { parseSink } from '../audit/parse-sink.js'
-import { parseScopeKeys } from '../audit/scope/scope-key.js'
-import type { ScopeKeys } from '../audit/scope/scope-keys.js'
-import type { AuditSink, CompositeSink } from '../audit/sink.js'
 import type { ApprovalAnswer, ApprovalRequest } from '../contract/approval.js'
-import { APPROVAL_OPTIONS, type ApprovalOptions, parseApprovals } from '../contract/approval-options.js'
-import { type Budget, LIMIT_NAMES, type Limits, narrowLimits, parseBudget } from '../contract/budget.js'
-import { type CredentialIssuer, parseIssuer } from '../contract/credential.js'
-import {
-  parseClock,
-  parseIdentity,
-  parseSignal,
-  parseTask,
-  parseUser,
-  readEnvironment,
-} from '../contract/options.js'
-import { type PriceSource, Prices, type PriceTable } from '../contract/prices.js'
+import { parseApprovals } from '../contract/approval-options.js'
+import { type Budget, LIMIT_NAMES, parseBudget } from '../contract/budget.js'
+import { parseIssuer } from '../contract/credential.js'
+import { parseClock, parseIdentity, readEnvironment } from '../contract/options.js'
+import { Prices } from '../contract/prices.js'
 import { Registry } from '../contract/registry.js'
 import type { DispatchResult, Session, SessionOptions, SyncSession } from '../contract/session-types.js'
 import type { ToolSet } from '../contract/tool.js'
-import { type Clock, systemClock } from '../core/clock.js'
+import { systemClock } from '../core/clock.js'
 import { AuditUnavailable, RuntimeUnsupported, SessionClosed } from '../core/errors.js'
 import { readFunction, readOptions } from '../core/guards.js'
 import { openToken } from '../session/approval-token.js'
-import { SessionCore } from '../session/core.js'
-import { ambientSession, hasAsyncContext } from '../session/current.js'
+import type { SessionCore } from '../session/core.js'
+import { hasAsyncContext } from '../session/current.js'
+import { registerDelegate } from '../session/delegation.js'
+import { parseLoops } from '../session/loop-options.js'
+import { RollingGuard } from '../session/rolling.js'
 import { AsyncSession } from '../session/session.js'
-import type { AgentSetup, OpenSession } from '../session/setup.js'
+import type { OpenSession } from '../session/setup.js'
 import { fileSink } from '../sinks/file.js'
+import { type AgentOptions, OPTIONS, readScopeKeys } from './agent-options.js'
 import { processEnv } from './environment.js'
+import { type AgentRules, open, openLater, prepare } from './opening.js'
 import { resumedOptions, runResumed } from './resume.js'
 import { runSession, runSessionSync } from './run.js'
 import { type ToolSchemas, toolSchemas } from './tool-schemas.js'
-
-/** What an agent is made of. */
-export interface AgentOptions<Tools extends ToolSet = ToolSet> extends ApprovalOptions {
-  /** `name` or `name/version` of `a-z 0-9 . _ -`, at most 128 characters. */
-  readonly identity: string
-  /** The limits of every session; at least one. */
-  readonly budget: Budget
-  /** The tools it may call; none when absent. What is not here does not run. */
-  readonly tools?: Tools
-  /** Where its records go. Agents that are given the same sink share its chain. */
-  readonly audit: AuditSink | CompositeSink
-  /** What models cost. Without it, sessions limited in US dollars need `costUsd` for every call. */
-  readonly prices?: PriceTable | PriceSource
-  /** Signs what `session.credential()` hands out: `credentialIssuer()` of `writ/principal`. */
-  readonly credentials?: CredentialIssuer
-  /** Keys of the commitments that its tools' `commit` asks for, one for each user; needed only with such tools. */
-  readonly scopeKeys?: ScopeKeys
-  /** Where time comes from; for tests. */
-  readonly clock?: Clock
-}
-
-const OPTIONS = [
-  'identity',
-  'budget',
-  'tools',
-  'audit',
-  'prices',
-  'credentials',
-  'scopeKeys',
-  'clock',
-  ...APPROVAL_OPTIONS,
-] as const satisfies readonly (keyof AgentOptions)[]
-const SESSION_OPTIONS = [
-  'task',
-  'signal',
-  'budget',
-  'tools',
-] as const satisfies readonly (keyof SessionOptions)[]
 
 /**
  * An identity, limits, tools and a log: what its sessions may do, fixed at construction.
@@ -80,9 +37,7 @@ const SESSION_OPTIONS = [
  */
 export class Agent<const Tools extends ToolSet = Record<never, never>> {
   readonly identity: string
-  readonly #limits: Limits
-  readonly #registry: Registry
-  readonly #setup: AgentSetup
+  readonly #rules: AgentRules
   #closing: Promise<void> | undefined
 
   /**
@@ -97,24 +52,30 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   constructor(options: AgentOptions<Tools>) {
     const given = readOptions('Agent', options, OPTIONS)
     this.identity = parseIdentity(given.identity)
-    this.#limits = parseBudget('budget', given.budget)
-    if (this.#limits.depth !== Number.POSITIVE_INFINITY && !hasAsyncContext) {
+    const limits = parseBudget('budget', given.budget)
+    if (limits.depth !== Number.POSITIVE_INFINITY && !hasAsyncContext) {
       throw new RuntimeUnsupported('budget.depth', 'an async context (AsyncLocalStorage)')
     }
-    this.#registry = Registry.from('tools', given.tools ?? {})
-    const scopeKeys = readScopeKeys(given.scopeKeys, this.#registry)
+    const registry = Registry.from('tools', given.tools ?? {})
+    const scopeKeys = readScopeKeys(given.scopeKeys, registry)
     const prices = Prices.from('prices', given.prices)
     const clock = given.clock === undefined ? systemClock : parseClock(given.clock)
+    const rolling =
+      given.limits === undefined ? undefined : new RollingGuard(given.limits, this.identity, clock)
+    const loops = parseLoops('loops', given.loops)
     const log = AuditLog.of(parseSink('audit', given.audit), clock)
-    this.#setup = Object.freeze({
-      identity: this.identity,
-      log,
-      prices,
-      clock,
-      credentials: given.credentials === undefined ? undefined : parseIssuer(given.credentials),
-      scopeKeys,
-      approvals: parseApprovals(given),
-      sessions: new Set<OpenSession>(),
+    const credentials = given.credentials === undefined ? undefined : parseIssuer(given.credentials)
+    const sessions = new Set<OpenSession>()
+    const { identity } = this
+    const approvals = parseApprovals(given)
+    const own = { identity, log, prices, clock, credentials, scopeKeys, approvals, loops, sessions }
+    const setup = Object.freeze(own)
+    this.#rules = Object.freeze({ setup, limits, registry, rolling })
+    registerDelegate(this, {
+      run: (parent, options, callback) =>
+        this.#run('delegate', parent.setup.user, options, callback as () => unknown, parent),
+      runSync: (parent, options, callback) =>
+        this.#runSync('delegate', parent.setup.user, options, callback as () => unknown, parent),
     })
   }
 
@@ -154,8 +115,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     callback: (session: Session<Tools>) => Promise<T> | T,
     options: SessionOptions<keyof Tools & string> = {},
   ): Promise<T> {
-    readFunction('session: callback', callback)
-    return runSession(this.#open('session', userId, options), callback)
+    return this.#run('session', userId, options, callback)
   }
 
   /**
@@ -169,8 +129,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     callback: (session: SyncSession<Tools>) => T,
     options: SessionOptions<keyof Tools & string> = {},
   ): T {
-    readFunction('sessionSync: callback', callback)
-    return runSessionSync(this.#open('sessionSync', userId, options), callback)
+    return this.#runSync('sessionSync', userId, options, callback)
   }
 
   /**
@@ -201,14 +160,14 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
    * @throws TypeError for a token that was not made with the agent's `approvalSecret`; otherwise as {@link session}.
    */
   async resume(token: string, decision: ApprovalAnswer): Promise<DispatchResult> {
-    const suspended = openToken('resume', this.#setup.approvals.secret, token)
-    const options = resumedOptions(suspended, this.#registry, this.#limits)
+    const suspended = openToken('resume', this.#rules.setup.approvals.secret, token)
+    const options = resumedOptions(suspended, this.#rules.registry, this.#rules.limits)
     return runResumed(this.#open('resume', suspended.request.user, options), suspended, decision)
   }
 
   /** What a token asks for, to be shown to whoever decides. @throws TypeError as {@link resume}. */
   pending(token: string): ApprovalRequest {
-    return Object.freeze(openToken('pending', this.#setup.approvals.secret, token).request)
+    return Object.freeze(openToken('pending', this.#rules.setup.approvals.secret, token).request)
   }
 
   /**
@@ -217,7 +176,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
    * @throws RangeError for an unknown format, or a tool that the format cannot express.
    */
   toolSchemas<F extends keyof ToolSchemas>(format: F): ToolSchemas[F][] {
-    return toolSchemas(this.#registry, format)
+    return toolSchemas(this.#rules.registry, format)
   }
 
   /**
@@ -235,7 +194,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   }
 
   async #close(): Promise<void> {
-    const { log, sessions } = this.#setup
+    const { log, sessions } = this.#rules.setup
     for (const core of [...sessions]) {
       core.cancel(new SessionClosed(core.id))
       try {
@@ -247,32 +206,43 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     await log.release()
   }
 
-  #open(label: string, userId: string, options: SessionOptions): SessionCore {
+  async #run<T>(
+    label: string,
+    userId: string,
+    options: unknown,
+    callback: (session: Session<Tools>) => Promise<T> | T,
+    grantor?: SessionCore,
+  ): Promise<T> {
+    readFunction(`${label}: callback`, callback)
+    this.#assertNotClosed()
+    const opening = prepare(label, this.#rules, userId, options, grantor)
+    const { rolling } = this.#rules
+    if (rolling?.asks !== true) return runSession(open(opening), callback)
+    return runSession(await openLater(opening, rolling, () => this.#assertNotClosed()), callback)
+  }
+
+  #runSync<T>(
+    label: string,
+    userId: string,
+    options: unknown,
+    callback: (session: SyncSession<Tools>) => T,
+    grantor?: SessionCore,
+  ): T {
+    readFunction(`${label}: callback`, callback)
+    return runSessionSync(this.#open(label, userId, options, grantor), callback)
+  }
+
+  #open(label: string, userId: string, options: unknown, grantor?: SessionCore): SessionCore {
+    this.#assertNotClosed()
+    return open(prepare(label, this.#rules, userId, options, grantor))
+  }
+
+  #assertNotClosed(): void {
     if (this.#closing !== undefined) throw new AuditUnavailable('the agent is closed')
-    const given = readOptions(label, options, SESSION_OPTIONS)
-    const user = parseUser(userId)
-    const task = given.task === undefined ? undefined : parseTask(given.task)
-    const signal = given.signal === undefined ? undefined : parseSignal('signal', given.signal)
-    const limits =
-      given.budget === undefined
-        ? this.#limits
-        : narrowLimits('budget', this.#limits, parseBudget('budget', given.budget))
-    const registry = given.tools === undefined ? this.#registry : this.#registry.narrow('tools', given.tools)
-    signal?.throwIfAborted()
-    const core = new SessionCore(this.#setup, { user, task, limits, registry }, ambientSession())
-    if (signal !== undefined) core.follow(signal)
-    return core
   }
 }
 
 /** The limits that a budget in the options sets: one that is `undefined` is not set, and wins over nothing. */
 function limitsIn(budget: unknown): Budget {
   return budget === undefined ? {} : (readOptions('budget', budget, LIMIT_NAMES) as Budget)
-}
-
-function readScopeKeys(given: unknown, registry: Registry): ScopeKeys | undefined {
-  if (given !== undefined) return parseScopeKeys('scopeKeys', given)
-  const { committing } = registry
-  if (committing === undefined) return undefined
-  throw new TypeError(`scopeKeys: missing, and tools.${committing} has commit; see ScopeKeys`)
 }

@@ -28,6 +28,7 @@ export async function runSession<Tools extends ToolSet, T>(
   try {
     end(core, result)
     await core.agent.log.flush()
+    if (core.released !== undefined) await core.released
   } catch (error) {
     if (result.ok) result = { ok: false, error }
   }

@@ -37,7 +37,7 @@ const WORDS: { readonly [event: string]: readonly [name: string, describe: Descr
   tool_result: ['tool result', toolResult],
   tool_denied: [
     'tool denied',
-    (p) => bad(`${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'reason')}${issues(p)}`),
+    (p) => bad(`${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'reason')}${issues(p)}${refusedBy(p)}`),
   ],
   approval_requested: [
     'approval asked',
@@ -113,6 +113,7 @@ function sessionStart(p: JsonObject): string {
   return [
     maybe(p, 'task', 'task: '),
     maybe(p, 'parent_session', 'nested in '),
+    maybe(p, 'delegated_by', 'delegated by '),
     limits.length === 0 ? '' : `limits: ${list(limits)}`,
     `tools: ${names.length === 0 ? 'none' : list(names)}`,
   ]
@@ -156,7 +157,7 @@ function approvalDecided(p: JsonObject): Omit<Words, 'name'> {
 function budgetExceeded(p: JsonObject): Omit<Words, 'name'> {
   const amount = (name: string): string => (own(p, 'limit') === 'usd' ? usd(own(p, name)) : text(p, name))
   return bad(
-    `${text(p, 'limit')}: ${amount('used')} of ${amount('max')}${maybe(p, 'source', ', by session ')}`,
+    `${text(p, 'limit')}: ${amount('used')} of ${amount('max')}${scope(p)}${maybe(p, 'source', ', by session ')}`,
   )
 }
 
@@ -165,6 +166,10 @@ function credential(p: JsonObject): string {
   const names = Array.isArray(tools) ? list(tools.map(safeValue)) : text(p, 'tools')
   const bound = own(p, 'bound') === true ? ', bound to a key' : ''
   return `for ${text(p, 'audience')}${bound}; tools: ${names === '' ? 'none' : names}`
+}
+
+function scope(p: JsonObject): string {
+  return own(p, 'scope') === undefined ? '' : `, per ${text(p, 'scope')} in ${text(p, 'window_ms')} ms`
 }
 
 function sessionEnd(p: JsonObject): Omit<Words, 'name'> {
@@ -204,6 +209,13 @@ function issues(p: JsonObject): string {
     return `${place}${text(issue, 'code')}`
   })
   return ` (${list(texts)})`
+}
+
+/** Whose grant a call did not have and why, or what loop it would have gone on with. */
+function refusedBy(p: JsonObject): string {
+  const by = own(p, 'refused_by')
+  if (!isObject(by)) return own(p, 'loop') === undefined ? '' : ` (${text(p, 'loop')})`
+  return ` by ${text(by, 'agent_identity')} (${text(by, 'reason')})`
 }
 
 function error(value: unknown): string {

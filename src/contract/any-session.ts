@@ -101,4 +101,11 @@ export interface AnySession {
    * @see RFC 7519 and RFC 8693, section 4.1
    */
   credential(options: CredentialOptions): Promise<string>
+  /**
+   * Ends a session that is nested in this one, at any depth, and all that is nested in that: at once, with
+   * {@link SessionRevoked} as the reason. Its end is on record when this returns.
+   *
+   * @throws RangeError when no open session of this id is nested in this one.
+   */
+  revoke(sessionId: string): void
 }

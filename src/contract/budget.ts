@@ -65,7 +65,8 @@ export function parseBudget(label: string, value: unknown): Limits {
   return Object.freeze(limits)
 }
 
-function readUsd(label: string, value: unknown): NanoUsd {
+/** @throws TypeError or RangeError when `value` is no amount of US dollars with at most nine decimal places. */
+export function readUsd(label: string, value: unknown): NanoUsd {
   if (typeof value !== 'number') throw new TypeError(`${label}: expected a number, got ${describe(value)}`)
   const amount = toNanoUsd(value)
   if (amount === undefined)

@@ -29,6 +29,8 @@ const EXPLANATIONS: { readonly [R in DenialReason]: string } = {
   predicate_error: 'the rules of this tool could not be evaluated',
   commit_error: 'the log could not commit to the input',
   max_calls: 'this tool has been called as often as this session may call it',
+  not_granted: 'an agent that this one works for does not allow this call',
+  loop_detected: 'the calls of this session go round in circles',
   aborted: 'the call was aborted before the tool ran',
   budget_exceeded: 'the budget of the session is used up',
   approval_denied: 'it needs an approval, and was refused it',

@@ -63,6 +63,12 @@ export interface PendingCall {
   readonly pending: string
 }
 
+/** An agent that work can be delegated to: nothing but an `Agent` of this package is one. */
+export interface Delegate<Tools extends ToolSet = ToolSet> {
+  readonly identity: string
+  open(userId: string, options?: SessionOptions<keyof Tools & string>): Session<Tools>
+}
+
 /** A session whose tools may be asynchronous. */
 export interface Session<Tools extends ToolSet = ToolSet> extends AnySession {
   /**
@@ -106,6 +112,23 @@ export interface Session<Tools extends ToolSet = ToolSet> extends AnySession {
   ): Promise<Reply>
   /** As {@link AnySession.credential}, with the names of the agent's tools. */
   credential(options: CredentialOptions<keyof Tools & string>): Promise<string>
+  /**
+   * Runs a callback in a session of another agent, for the same user, nested in this one and bounded by it:
+   * its limits are the least of its own, those given here, and what is left here and above; it may call a
+   * tool only if this session, and every one that delegated to it, could make the very same call.
+   *
+   * @throws TypeError for something that is no agent, for a tool that the other agent does not have, and
+   *   where the code runs in a session that this one is neither nor is nested in.
+   * @throws RangeError when `tools` names one that this session cannot grant.
+   * @throws as `agent.session()`; {@link SessionRevoked} (ERR_SESSION_REVOKED) when it was revoked.
+   * @example
+   * const found = await s.delegate(researcher, { budget: { usd: 1 }, task }, (child) => research(child))
+   */
+  delegate<Child extends ToolSet, T>(
+    agent: Delegate<Child>,
+    options: SessionOptions<keyof Child & string>,
+    callback: (child: Session<Child>) => Promise<T> | T,
+  ): Promise<T>
   /** Ends the session: aborts what is in flight, records the end, and resolves when that is on record. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -129,4 +152,10 @@ export interface SyncSession<Tools extends ToolSet = ToolSet> extends AnySession
   authorize(name: string, input: unknown): Decision
   /** Signing cannot be waited for here. @throws TypeError always: use `agent.session()`. */
   credential(options: CredentialOptions): never
+  /** As {@link Session.delegate}, for synchronous sessions. */
+  delegate<Child extends ToolSet, T>(
+    agent: Delegate<Child>,
+    options: SessionOptions<keyof Child & string>,
+    callback: (child: SyncSession<Child>) => T,
+  ): T
 }

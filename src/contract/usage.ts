@@ -1,6 +1,6 @@
-import { UsageInvalid } from '../core/errors.js'
 import { isPlainObject, MAX_COUNT } from '../core/guards.js'
 import { MAX_USD, type NanoUsd, toNanoUsd } from '../core/money.js'
+import { UsageInvalid } from '../core/usage-errors.js'
 
 /** What one model call used, as a program reports it. */
 export interface LlmUsage {

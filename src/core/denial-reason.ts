@@ -7,6 +7,8 @@ export type DenialReason =
   | 'predicate_error'
   | 'commit_error'
   | 'max_calls'
+  | 'not_granted'
+  | 'loop_detected'
   | 'aborted'
   | 'budget_exceeded'
   | 'approval_denied'

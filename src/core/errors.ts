@@ -1,6 +1,5 @@
 import type { DenialReason } from './denial-reason.js'
-import { describe } from './describe.js'
-import type { LimitName, Usage } from './limits.js'
+import type { LimitName, RollingLimitName, Usage, WindowLabel } from './limits.js'
 
 /** Survives two copies of the package in one process, where `instanceof` does not. */
 const BRAND = Symbol.for('writ.error')
@@ -13,9 +12,11 @@ export type WritErrorCode =
   | 'ERR_TOOL_TIMEOUT'
   | 'ERR_TOOL_OUTPUT_INVALID'
   | 'ERR_SESSION_CLOSED'
+  | 'ERR_SESSION_REVOKED'
   | 'ERR_NO_SESSION'
   | 'ERR_USAGE_INVALID'
   | 'ERR_UNPRICED_MODEL'
+  | 'ERR_LIMITS_UNAVAILABLE'
   | 'ERR_AUDIT_UNAVAILABLE'
   | 'ERR_AUDIT_LOCKED'
   | 'ERR_AUDIT_DAMAGED'
@@ -44,21 +45,36 @@ export class BudgetExceeded extends WritError {
   override readonly name = 'BudgetExceeded'
   readonly code = 'ERR_BUDGET_EXCEEDED'
   /** The limit that was hit. */
-  readonly limit: LimitName
+  readonly limit: LimitName | RollingLimitName
   /** Consumption of that limit when it was hit, in the limit's unit. */
   readonly used: number
   /** The limit itself, in the same unit. */
   readonly max: number
   /** Everything the session whose limit it is had consumed. */
   readonly usage: Usage
+  /** Whose rolling limit it is; absent for a limit of a session. */
+  readonly scope?: 'user' | 'agent'
+  /** Milliseconds that the rolling limit looks back. */
+  readonly windowMs?: number
 
-  constructor(limit: LimitName, used: number, max: number, usage: Usage, options?: ErrorOptions) {
+  constructor(
+    limit: LimitName | RollingLimitName,
+    used: number,
+    max: number,
+    usage: Usage,
+    options?: ErrorOptions & { window?: WindowLabel | undefined },
+  ) {
     const rest = used < max ? `; what was asked for does not fit in the rest` : ''
-    super(`budget exceeded: ${limit} is limited to ${max}, ${used} is used${rest}`, options)
+    const window = options?.window
+    const span = window === undefined ? '' : ` per ${window.scope} in ${window.windowMs} ms`
+    super(`budget exceeded: ${limit} is limited to ${max}${span}, ${used} is used${rest}`, options)
     this.limit = limit
     this.used = used
     this.max = max
     this.usage = usage
+    if (window === undefined) return
+    this.scope = window.scope
+    this.windowMs = window.windowMs
   }
 }
 
@@ -158,34 +174,6 @@ export class NoSession extends WritError {
 
   constructor() {
     super('no session is open here: call this inside the callback of agent.session(), or pass the session')
-  }
-}
-
-/** Reported usage is not a set of numbers that can be charged. */
-export class UsageInvalid extends WritError {
-  override readonly name = 'UsageInvalid'
-  readonly code = 'ERR_USAGE_INVALID'
-  /** The member that is wrong. */
-  readonly field: string
-  /** What it held. */
-  readonly value: unknown
-
-  constructor(field: string, value: unknown, expected: string, options?: ErrorOptions) {
-    super(`usage.${field}: expected ${expected}, got ${describe(value)}`, options)
-    this.field = field
-    this.value = value
-  }
-}
-
-/** A session limited in US dollars was told of a model call that has no price. */
-export class UnpricedModel extends WritError {
-  override readonly name = 'UnpricedModel'
-  readonly code = 'ERR_UNPRICED_MODEL'
-  readonly model: string
-
-  constructor(model: string) {
-    super(`no price for model ${JSON.stringify(model)}: pass costUsd, or add the model to the agent's prices`)
-    this.model = model
   }
 }
 

@@ -21,3 +21,23 @@ export interface Usage {
   /** Tool calls denied. */
   readonly denials: number
 }
+
+/** What a session has consumed that was not opened. */
+export const NO_USAGE: Usage = Object.freeze({
+  usd: 0,
+  tokens: 0,
+  wallMs: 0,
+  toolCalls: 0,
+  llmCalls: 0,
+  depth: 0,
+  denials: 0,
+})
+
+/** What a rolling limit can bound: what the sessions of a user or an agent consume together. */
+export type RollingLimitName = 'usd' | 'tokens' | 'toolCalls' | 'llmCalls' | 'sessions'
+
+/** Whose rolling limit it is, and how many milliseconds it looks back. */
+export interface WindowLabel {
+  readonly scope: 'user' | 'agent'
+  readonly windowMs: number
+}

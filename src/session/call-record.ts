@@ -50,12 +50,12 @@ export class CallRecord {
   /** The call was denied, for this reason. */
   denied(refusal: Refusal, reason: DenialReason): void {
     this.#closed = true
-    const { tool, input, validated, decision } = refusal
+    const { tool, input, validated, decision, detail } = refusal
     const found = own(decision, 'issues')
     const issues = tool === undefined || found === undefined ? '' : payloads.issues(tool, found)
     this.#core.emit(
       'tool_denied',
-      payloads.toolDenied(this.#members, reason, this.#args(tool, input, validated), issues),
+      payloads.toolDenied(this.#members, reason, this.#args(tool, input, validated), issues + detail),
     )
   }
 

@@ -1,6 +1,5 @@
 import type { EventName } from '../audit/event.js'
 import type { AnySession } from '../contract/any-session.js'
-import { display } from '../contract/budget.js'
 import { type Breach, Meter } from '../contract/meter.js'
 import { AuditUnavailable, BudgetExceeded } from '../core/errors.js'
 import { newId } from '../core/ids.js'
@@ -8,11 +7,13 @@ import { CallerSignal } from './caller-signal.js'
 import { InFlight } from './in-flight.js'
 import { Lifecycle } from './lifecycle.js'
 import { Live } from './live.js'
+import { LoopGuard } from './loop-guard.js'
 import { SessionRecorder } from './recorder.js'
 import { SessionClock } from './session-clock.js'
 import * as payloads from './session-payloads.js'
 import type { AgentSetup, SessionSetup } from './setup.js'
-import { usageOf } from './snapshots.js'
+import { exceeded } from './snapshots.js'
+import { ownerOf, Subtree } from './subtree.js'
 
 /** Limits whose breach stops what is under way, not only what would come next. */
 const INTERRUPTING: ReadonlySet<string> = new Set(['usd', 'tokens', 'wallMs'])
@@ -25,6 +26,8 @@ export class SessionCore extends Live {
   readonly agent: AgentSetup
   readonly setup: SessionSetup
   readonly parent: SessionCore | undefined
+  /** The session that delegated to this one, and whose grant bounds it. */
+  readonly grantor: SessionCore | undefined
   readonly id: string
   readonly meter: Meter
   readonly depth: number
@@ -40,6 +43,10 @@ export class SessionCore extends Live {
   toolCalls: Map<string, number> | undefined
   readonly clock: SessionClock
   readonly inFlight: InFlight
+  /** Set at the end while a store of rolling limits is being told what was spent. */
+  released: Promise<unknown> | undefined
+  subtree: Subtree | undefined
+  readonly loops: LoopGuard | undefined
   readonly #recorder: SessionRecorder
   #caller: CallerSignal | undefined
   #calls = 0
@@ -60,20 +67,18 @@ export class SessionCore extends Live {
     this.agent = agent
     this.setup = setup
     this.parent = parent
+    this.grantor = setup.isDelegated ? parent : undefined
+    this.loops = agent.loops === undefined ? undefined : new LoopGuard(agent.loops, agent.clock)
     this.id = newId(agent.clock.nowMs())
-    this.meter = new Meter(setup.limits, parent?.meter)
+    this.meter = new Meter(setup.limits, setup.above === undefined ? parent?.meter : setup.above.meter)
     this.depth = parent === undefined ? 0 : parent.depth + 1
     this.lifecycle = new Lifecycle(this.id)
     this.clock = new SessionClock(agent.clock)
     this.inFlight = new InFlight(this, agent.approvals.pausesWallMs)
     this.#recorder = new SessionRecorder(agent, this.id, setup.user, this.meter, this.clock)
-    this.emit(
-      'session_start',
-      payloads.sessionStart(setup.task, setup.limits, setup.registry.summary, parent?.id, this.depth),
-    )
-    const { wallMs } = setup.limits
-    if (wallMs !== Number.POSITIVE_INFINITY) this.clock.expireAfter(wallMs, this)
-    parent?.enter(this)
+    this.emit('session_start', payloads.sessionStart(setup, parent, this.depth))
+    this.clock.expireAfter(setup.limits.wallMs, this)
+    Subtree.join(parent, this)
     agent.sessions.add(this)
   }
 
@@ -115,9 +120,7 @@ export class SessionCore extends Live {
 
   /** Kills the session whose limit was broken: this one or one it is nested in. Returns the error to throw. */
   kill(breach: Breach): BudgetExceeded {
-    let owner: SessionCore = this
-    while (owner.meter !== breach.meter && owner.parent !== undefined) owner = owner.parent
-    return owner.#die(breach, this)
+    return ownerOf<SessionCore>(this, breach.meter).#die(breach, this)
   }
 
   /** The log cannot take records: nothing may happen any more. Returns the error to throw. */
@@ -153,11 +156,13 @@ export class SessionCore extends Live {
     const reason = this.lifecycle.endedBy === undefined ? cause : this.lifecycle.endedBy.error
     this.clock.stop()
     if (!this.inFlight.isEmpty) this.#stopped += this.inFlight.stopAll(this.lifecycle.refusal)
+    this.subtree?.end()
     this.lifecycle.abortSignal()
     this.clock.disarm()
     this.#caller?.release()
-    this.parent?.leave(this)
+    Subtree.leave(this.parent, this)
     this.agent.sessions.delete(this)
+    this.released = this.setup.above?.release()
     try {
       this.#recorder.writeEnd(outcome, reason, this.#stopped, this.#refused)
     } catch (failure) {
@@ -218,16 +223,10 @@ export class SessionCore extends Live {
   }
 
   #die(breach: Breach, source: SessionCore): BudgetExceeded {
-    const { limit } = breach
-    const error = new BudgetExceeded(
-      limit,
-      display(limit, breach.used),
-      display(limit, breach.max),
-      usageOf(this.meter, this.wallMs),
-    )
+    const error = exceeded(breach, this.meter, this.wallMs)
     this.lifecycle.doom(error, 'killed')
     this.note('budget_exceeded', payloads.budgetExceeded(breach, source === this ? undefined : source.id))
-    if (INTERRUPTING.has(limit)) this.#stop(error)
+    if (INTERRUPTING.has(breach.limit)) this.#stop(error)
     else this.#drain()
     const { refusal } = this.lifecycle
     return refusal instanceof BudgetExceeded ? refusal : error

@@ -20,7 +20,7 @@ export function* credentialSteps(call: LiveCall, options: unknown): Steps<string
   const { audience, ttlMs, tools, holderKey } = parseCredentialOptions(
     options,
     credentials.maxTtlMs,
-    core.setup.registry.names,
+    grantedNames(core),
   )
   const nowMs = clock.nowMs()
   const issuedAtS = Math.floor(nowMs / 1000)
@@ -70,6 +70,16 @@ function credentialIssued(
 ): string {
   const names = tools.map((name) => `"${name}"`).join(',')
   return `{"jti":"${id}","audience":${quote(audience)},"exp":${expiresAtS},"tools":[${names}],"bound":${isBound},"enforcement":"enforced"}`
+}
+
+/** The tools of this session that every session it works for has as well: a service cannot ask the rest of them. */
+function grantedNames(core: SessionCore): readonly string[] {
+  let names = core.setup.registry.names
+  for (let by = core.grantor; by !== undefined; by = by.grantor) {
+    const { registry } = by.setup
+    names = names.filter((name) => registry.get(name) !== undefined)
+  }
+  return names
 }
 
 /** Milliseconds to the first deadline, here and above; `Infinity` for none. Never more than there are. */

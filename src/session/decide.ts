@@ -17,7 +17,7 @@ export interface Permit {
   readonly allowed: true
   readonly tool: RegisteredTool
   readonly input: PlainData
-  /** The input as it was given: copied, and not yet through the schema. */
+  /** The input as it was asked for, copied and frozen, before the schema made anything of it. */
   readonly given: PlainData
 }
 
@@ -31,6 +31,8 @@ export interface Refusal {
   /** True when `input` passed the schema, so that the tool's `redact` may read it. */
   readonly validated: boolean
   readonly cause: unknown
+  /** More members for the record, as JSON text, each after a comma. */
+  readonly detail: string
 }
 
 /**
@@ -93,8 +95,9 @@ export function refuse(
   input: unknown,
   validated: boolean,
   cause?: unknown,
+  detail = '',
 ): Refusal {
-  return { allowed: false, decision, tool, input, validated, cause }
+  return { allowed: false, decision, tool, input, validated, cause, detail }
 }
 
 /** What a schema found: a value, or issues. */

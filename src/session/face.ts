@@ -8,10 +8,12 @@ import type {
 } from '../contract/any-session.js'
 import type { CredentialOptions } from '../contract/credential.js'
 import type { LlmUsage } from '../contract/usage.js'
+import { describe } from '../core/describe.js'
 import type { Usage } from '../core/limits.js'
+import { SessionRevoked } from '../core/session-revoked.js'
 import type { SessionCore } from './core.js'
 import { parseLlmRequest, recordLlm, reserveAmounts, reserveLlm } from './metering.js'
-import { remainingOf, usageOf } from './snapshots.js'
+import { remainingOf, usageOf, wallMsLeft } from './snapshots.js'
 
 /** What both kinds of session show of their core. */
 export abstract class SessionFace implements AnySession {
@@ -67,13 +69,13 @@ export abstract class SessionFace implements AnySession {
       ? reserveLlm(this.#core, parseLlmRequest(request)).handOut()
       : reserveAmounts(this.#core, request as ReserveRequest)
   }
-}
 
-/** Milliseconds to the first deadline, here and above; `Infinity` for none. */
-function wallMsLeft(core: SessionCore): number {
-  let least = Number.POSITIVE_INFINITY
-  for (let node: SessionCore | undefined = core; node !== undefined; node = node.parent) {
-    least = Math.min(least, node.setup.limits.wallMs - node.wallMs)
+  revoke(sessionId: string): void {
+    const { subtree } = this.#core
+    const nested = subtree?.find(sessionId)
+    if (subtree === undefined || nested === undefined) {
+      throw new RangeError(`revoke: no open session ${describe(sessionId)} is nested in this one`)
+    }
+    subtree.revoke(nested, new SessionRevoked(nested.id))
   }
-  return least
 }

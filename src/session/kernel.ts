@@ -1,13 +1,15 @@
-import { type Decision, type DeniedDecision, deny } from '../contract/decision.js'
+import type { DeniedDecision } from '../contract/decision.js'
 import type { RegisteredTool } from '../contract/registry.js'
 import type { DispatchRequest } from '../contract/session-types.js'
 import { describe } from '../core/describe.js'
 import { ToolOutputInvalid, ToolTimeout } from '../core/errors.js'
 import { isThenable } from '../core/guards.js'
-import { approvalSteps, needsApproval, refuseExpired } from './approval-step.js'
+import { approvalSteps, refuseExpired } from './approval-step.js'
+import { countCall, hasRoom } from './call-count.js'
 import { CallRecord } from './call-record.js'
 import type { SessionCore } from './core.js'
-import { decide, type Permit, type Refusal, readResult, refuse, type Steps } from './decide.js'
+import { decide, type Permit, type Refusal, readResult, type Steps } from './decide.js'
+import { checkGrants } from './grants.js'
 import { CallContext, type LiveCall } from './live-call.js'
 
 /** How a call ended, when it did not end its session. */
@@ -47,23 +49,32 @@ export function* callSteps(
     throw new TypeError(`tool name: expected a string, got ${describe(request.name)}`)
   const context = new CallContext(call)
   const record = new CallRecord(core, call.id, request)
-  call.onAbort = (reason) => record.stopped(reason)
+  call.onAbort = (reason) => {
+    record.stopped(reason)
+    core.loops?.stopped(request.name, reason)
+  }
   if (call.aborted !== undefined) {
     record.stopped(call.aborted.reason)
     throw call.aborted.reason
   }
 
   let decision = yield* decide(core.setup.registry, request.name, request.input, context)
+  if (decision.allowed && core.grantor !== undefined) decision = yield* checkGrants(core, decision, context)
   if (decision.tool?.committed !== undefined && call.aborted === undefined) decision = record.commit(decision)
-  throwIfStopped(call)
+  call.throwIfStopped()
   core.assertOpen()
   if (!decision.allowed) return denied(core, record, decision)
+  const loop = core.loops?.check(decision, true)
+  if (loop?.action === 'deny') return denied(core, record, loop.refusal)
 
   let approvedUntilMs = Number.POSITIVE_INFINITY
+  const mayNeedApproval =
+    decision.tool.approval !== undefined || call.approval !== undefined || loop !== undefined
   // Nobody is asked about a call that the budget refuses anyhow.
-  if ((decision.tool.approval !== undefined || call.approval !== undefined) && hasRoom(core, decision.tool)) {
-    const approval = yield* approvalSteps(call, record, decision, context, driver.waits)
-    throwIfStopped(call)
+  if (mayNeedApproval && hasRoom(core, decision.tool)) {
+    const cause = loop === undefined ? undefined : 'loop_detected'
+    const approval = yield* approvalSteps(call, record, decision, context, driver.waits, cause)
+    call.throwIfStopped()
     core.assertOpen()
     if (approval !== undefined) {
       if (!('kind' in approval)) return denied(core, record, approval)
@@ -72,17 +83,17 @@ export function* callSteps(
     }
   }
 
-  const refusal = count(core, record, decision)
+  const refusal = countCall(core, record, decision)
   if (refusal !== undefined) return denied(core, record, refusal)
 
   // Intent before effect: from here on the log says that the tool may have run.
   record.intent(decision)
-  throwIfStopped(call)
+  call.throwIfStopped()
   try {
     const flushed = driver.flush(core)
     if (flushed !== undefined) yield flushed
   } catch (failure) {
-    throwIfStopped(call)
+    call.throwIfStopped()
     throw core.failAudit(failure)
   }
   // A slow disk may have used up the time, with the event loop blocked so that no timer could say so.
@@ -101,30 +112,15 @@ export function* callSteps(
   const outcome = yield* run(call, record, decision, context, limitMs, driver)
   call.finish()
   throwIfLate(call, record, outcome)
-  if (outcome.kind === 'done') record.result(true, undefined)
-  else record.result(outcome.returned, outcome)
+  if (outcome.kind === 'done') {
+    record.result(true, undefined)
+    core.loops?.succeeded()
+  } else {
+    record.result(outcome.returned, outcome)
+    core.loops?.failed(tool.name, outcome.error)
+  }
   core.throwIfInterrupted()
   return outcome
-}
-
-/** The decision without the call: nothing is charged, recorded or run. */
-export function* authorizeSteps(call: LiveCall, name: string, input: unknown): Steps<Decision> {
-  const context = new CallContext(call)
-  const verdict = yield* decide(call.core.setup.registry, name, input, context)
-  throwIfStopped(call)
-  const { core } = call
-  core.assertOpen()
-  if (!verdict.allowed) return verdict.decision
-  if (isWornOut(core, verdict.tool)) return deny(name, 'max_calls')
-  if (!hasRoom(core, verdict.tool)) return deny(name, 'budget_exceeded')
-  if (verdict.tool.approval === undefined) return Object.freeze({ allowed: true, tool: name })
-  const needed = yield* needsApproval(verdict, context)
-  throwIfStopped(call)
-  core.assertOpen()
-  if (typeof needed === 'object') return needed.decision
-  return Object.freeze(
-    needed ? { allowed: true, tool: name, needsApproval: true } : { allowed: true, tool: name },
-  )
 }
 
 type RunOutcome =
@@ -189,34 +185,6 @@ function* checkOutput(call: LiveCall, tool: RegisteredTool, output: unknown): St
   }
 }
 
-/** Counts the call, or says why it may not run. A limit of the session that is used up kills it. */
-function count(core: SessionCore, record: CallRecord, permit: Permit): Refusal | undefined {
-  const { tool, input } = permit
-  if (isWornOut(core, tool)) return refuse(deny(tool.name, 'max_calls'), tool, input, true)
-  const breach = core.meter.count('toolCalls')
-  if (breach !== undefined) {
-    record.denied(refuse(deny(tool.name, 'budget_exceeded'), tool, input, true), 'budget_exceeded')
-    throw core.kill(breach)
-  }
-  if (tool.maxCalls !== undefined) {
-    core.toolCalls ??= new Map()
-    core.toolCalls.set(tool.name, callsOf(core, tool) + 1)
-  }
-  return undefined
-}
-
-function hasRoom(core: SessionCore, tool: RegisteredTool): boolean {
-  return !isWornOut(core, tool) && core.meter.countLeft('toolCalls') > 0
-}
-
-function callsOf(core: SessionCore, tool: RegisteredTool): number {
-  return core.toolCalls?.get(tool.name) ?? 0
-}
-
-function isWornOut(core: SessionCore, tool: RegisteredTool): boolean {
-  return tool.maxCalls !== undefined && callsOf(core, tool) >= tool.maxCalls
-}
-
 /** Records a denial and counts it: an agent that keeps probing is stopped too. */
 function denied(core: SessionCore, record: CallRecord, refusal: Refusal): CallOutcome {
   const breach = core.meter.count('denials')
@@ -238,10 +206,6 @@ function throwIfLate(call: LiveCall, record: CallRecord, outcome: RunOutcome): v
   if (call.aborted === undefined) return
   record.late(true, outcome.kind === 'failed' ? outcome : undefined)
   throw call.aborted.reason
-}
-
-function throwIfStopped(call: LiveCall): void {
-  if (call.aborted !== undefined) throw call.aborted.reason
 }
 
 function least(first: number | undefined, second: number | undefined): number | undefined {

@@ -58,6 +58,11 @@ export class LiveCall extends Live {
     return this.#aborted
   }
 
+  /** @throws the reason, when the call was stopped. */
+  throwIfStopped(): void {
+    if (this.#aborted !== undefined) throw this.#aborted.reason
+  }
+
   /** Made on first read. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()

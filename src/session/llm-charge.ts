@@ -1,8 +1,8 @@
 import { type Hold, NOTHING } from '../contract/meter.js'
 import { priceUsage } from '../contract/prices.js'
 import { type LlmUsage, type ParsedUsage, parseUsage } from '../contract/usage.js'
-import { UnpricedModel } from '../core/errors.js'
 import type { NanoUsd } from '../core/money.js'
+import { UnpricedModel } from '../core/usage-errors.js'
 import type { SessionCore } from './core.js'
 import * as payloads from './llm-payloads.js'
 

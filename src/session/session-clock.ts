@@ -37,8 +37,9 @@ export class SessionClock {
     return this.#pausedAtMs !== undefined
   }
 
-  /** Sets the moment at which the time is up. */
+  /** Sets the moment at which the time is up, unless there is none. */
   expireAfter(wallMs: number, owner: { onDeadline(): void }): void {
+    if (wallMs === Number.POSITIVE_INFINITY) return
     this.#deadline = new Deadline(this.#clock, this.#openedMs + wallMs, owner)
   }
 

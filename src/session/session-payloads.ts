@@ -1,9 +1,10 @@
 import { LIMIT_NAMES, type Limits } from '../contract/budget.js'
-import type { Breach, Meter } from '../contract/meter.js'
+import type { Below, Breach, Meter } from '../contract/meter.js'
 import { errorText } from '../core/error-text.js'
 import { quote } from '../core/json-text.js'
 import type { LimitName } from '../core/limits.js'
 import { formatUsd } from '../core/money.js'
+import type { AgentSetup, SessionSetup } from './setup.js'
 
 /**
  * The JSON texts of the records of a session. What is constant or known to need no escape is written
@@ -34,16 +35,16 @@ function consumption(meter: Meter, wallMs: number): string {
   return `{"usd":${formatUsd(meter.usd)},"tokens":${meter.tokens},"wall_ms":${wallMs},"tool_calls":${meter.toolCalls},"llm_calls":${meter.llmCalls},"depth":${meter.depth},"denials":${meter.denials}}`
 }
 
+/** @param parent the session it is nested in. */
 export function sessionStart(
-  task: string | undefined,
-  limits: Limits,
-  tools: string,
-  parent: string | undefined,
+  { task, limits, registry, isDelegated }: SessionSetup,
+  parent: { readonly id: string; readonly agent: AgentSetup } | undefined,
   depth: number,
 ): string {
   const taskText = task === undefined ? '' : `"task":${quote(task)},`
-  const parentText = parent === undefined ? '' : `"parent_session":"${parent}",`
-  return `{${taskText}"limits":${limitsText(limits)},"tools":${tools},${parentText}"depth":${depth}}`
+  const byText = isDelegated && parent !== undefined ? `"delegated_by":"${parent.agent.identity}",` : ''
+  const parentText = parent === undefined ? '' : `"parent_session":"${parent.id}",${byText}`
+  return `{${taskText}"limits":${limitsText(limits)},"tools":${registry.summary},${parentText}"depth":${depth}}`
 }
 
 const limitTexts = new WeakMap<Limits, string>()
@@ -90,11 +91,19 @@ export function sessionEnd({
 }: SessionEnd): string {
   const reasonText = outcome === 'completed' ? '' : `"reason":${errorText(reason)},`
   const refusedText = refused === 0 ? '' : `"refused":${refused},`
-  return `{"outcome":"${outcome}",${reasonText}"usage":${consumption(meter, wallMs)},"in_flight":${inFlight},${refusedText}"records":${records}}`
+  const nestedText = meter.below === undefined ? '' : `"nested":${nested(meter.below)},`
+  return `{"outcome":"${outcome}",${reasonText}"usage":${consumption(meter, wallMs)},${nestedText}"in_flight":${inFlight},${refusedText}"records":${records}}`
+}
+
+/** What of a session's consumption was that of sessions nested in it. */
+function nested({ usd, tokens, toolCalls, llmCalls, denials }: Below): string {
+  return `{"usd":${formatUsd(usd)},"tokens":${tokens},"tool_calls":${toolCalls},"llm_calls":${llmCalls},"denials":${denials}}`
 }
 
 /** @param source the id of the nested session whose call broke the limit, if it was not the session itself. */
-export function budgetExceeded({ limit, used, max }: Breach, source: string | undefined): string {
+export function budgetExceeded({ limit, used, max, meter }: Breach, source: string | undefined): string {
   const sourceText = source === undefined ? '' : `,"source":"${source}"`
-  return `{"limit":"${SNAKE[limit]}","used":${limitText(limit, used)},"max":${limitText(limit, max)}${sourceText}}`
+  const { window } = meter
+  const windowText = window === undefined ? '' : `,"scope":"${window.scope}","window_ms":${window.windowMs}`
+  return `{"limit":"${SNAKE[limit]}","used":${limitText(limit, used)},"max":${limitText(limit, max)}${windowText}${sourceText}}`
 }

@@ -1,11 +1,20 @@
 import type { Decision } from '../contract/decision.js'
-import type { DispatchRequest, DispatchResult, PendingCall, SyncSession } from '../contract/session-types.js'
+import type {
+  Delegate,
+  DispatchRequest,
+  DispatchResult,
+  PendingCall,
+  SessionOptions,
+  SyncSession,
+} from '../contract/session-types.js'
 import type { ToolInput, ToolOutput, ToolSet } from '../contract/tool.js'
+import { authorizeSteps } from './authorize-steps.js'
 import type { SessionCore } from './core.js'
 import { runInside } from './current.js'
 import type { Steps } from './decide.js'
+import { driverFor } from './delegation.js'
 import { SessionFace } from './face.js'
-import { authorizeSteps, type CallOutcome, callSteps, type Driver } from './kernel.js'
+import { type CallOutcome, callSteps, type Driver } from './kernel.js'
 import { LiveCall } from './live-call.js'
 import { dispatchResult, outputOf, parseCallOptions, parseRequest, stoppedOutcome } from './outcome.js'
 
@@ -56,6 +65,14 @@ export class BlockingSession<Tools extends ToolSet = ToolSet>
     throw new TypeError(
       'credential: signing cannot be waited for in a synchronous session: use agent.session()',
     )
+  }
+
+  delegate<Child extends ToolSet, T>(
+    agent: Delegate<Child>,
+    options: SessionOptions<keyof Child & string>,
+    callback: (child: SyncSession<Child>) => T,
+  ): T {
+    return driverFor(this.#core, agent).runSync(this.#core, options, callback) as T
   }
 
   #call(request: DispatchRequest, options: unknown, suspends?: SessionCore): CallOutcome {

@@ -3,20 +3,24 @@ import type { CredentialOptions } from '../contract/credential.js'
 import type { Decision } from '../contract/decision.js'
 import type {
   CallOptions,
+  Delegate,
   DispatchOptions,
   DispatchRequest,
   DispatchResult,
   PendingCall,
   Session,
+  SessionOptions,
 } from '../contract/session-types.js'
 import type { ToolInput, ToolOutput, ToolSet } from '../contract/tool.js'
 import type { LlmUsage } from '../contract/usage.js'
+import { authorizeSteps } from './authorize-steps.js'
 import type { SessionCore } from './core.js'
 import { credentialSteps } from './credential.js'
 import { runInside } from './current.js'
 import type { Steps } from './decide.js'
+import { driverFor } from './delegation.js'
 import { SessionFace } from './face.js'
-import { authorizeSteps, type CallOutcome, callSteps, type Driver } from './kernel.js'
+import { type CallOutcome, callSteps, type Driver } from './kernel.js'
 import { LiveCall } from './live-call.js'
 import { llmSteps } from './metering.js'
 import { dispatchResult, outputOf, parseCallOptions, parseRequest, stoppedOutcome } from './outcome.js'
@@ -83,6 +87,21 @@ export class AsyncSession<Tools extends ToolSet = ToolSet> extends SessionFace i
       (call) => credentialSteps(call, options),
       (token) => token,
     )
+  }
+
+  delegate<Child extends ToolSet, T>(
+    agent: Delegate<Child>,
+    options: SessionOptions<keyof Child & string>,
+    callback: (child: Session<Child>) => Promise<T> | T,
+  ): Promise<T> {
+    const core = this.#core
+    const run = async (): Promise<T> => driverFor(core, agent).run(core, options, callback) as Promise<T>
+    const promise = run().catch((error: unknown): never => {
+      // Ended with the session that delegated: whoever waits for that one is told.
+      if (core.lifecycle.isDead) promise.catch(() => undefined)
+      throw error
+    })
+    return promise
   }
 
   close(): Promise<void> {

@@ -6,6 +6,8 @@ import type { CredentialIssuer } from '../contract/credential.js'
 import type { Prices } from '../contract/prices.js'
 import type { Registry } from '../contract/registry.js'
 import type { Clock } from '../core/clock.js'
+import type { ParsedLoops } from './loop-options.js'
+import type { Above } from './rolling.js'
 
 /** What all sessions of an agent have in common. */
 export interface AgentSetup {
@@ -17,6 +19,8 @@ export interface AgentSetup {
   readonly credentials: CredentialIssuer | undefined
   readonly scopeKeys: ScopeKeys | undefined
   readonly approvals: ApprovalSetup
+  /** How calls that go round in circles are stopped; `undefined` when they are not. */
+  readonly loops: ParsedLoops | undefined
   /** Its sessions that have not ended. */
   readonly sessions: Set<OpenSession>
 }
@@ -34,4 +38,8 @@ export interface SessionSetup {
   readonly task: string | undefined
   readonly limits: Limits
   readonly registry: Registry
+  /** True when the session it is nested in has delegated to it, so that its grant bounds it. */
+  readonly isDelegated: boolean
+  /** The rolling limits above it; `undefined` for an agent that has none. */
+  readonly above: Above | undefined
 }

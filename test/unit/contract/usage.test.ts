@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseUsage, readTokens, readUsd } from '../../../src/contract/usage.js'
-import { UsageInvalid } from '../../../src/core/errors.js'
+import { UsageInvalid } from '../../../src/core/usage-errors.js'
 import { thrown } from '../../support/agents.js'
 
 const usage = { model: 'm', inputTokens: 10, outputTokens: 5 }
