@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { Agent, AuditSink, defineTool } from 'writ'
+import * as z from 'zod'
 import { chain, fileOf, rewritten } from '../support/audit-logs.js'
 import { type World, writ } from './test-io.js'
 
@@ -83,6 +85,36 @@ describe('the timeline', () => {
     const { writes } = await countWrites(vector, 1000)
     expect(writes).toBeGreaterThan(5)
   })
+})
+
+test('a delegation, a call that was not granted, a loop and a rolling limit are told in words', async () => {
+  const audit = AuditSink.memory()
+  const page = z.object({ page: z.number() })
+  const read = defineTool({ inputSchema: page, execute: () => 'text' })
+  const few = defineTool({ inputSchema: page, when: (input) => input.page < 3, execute: () => 'text' })
+  const boss = new Agent({ identity: 'boss/v1', budget: { toolCalls: 9 }, tools: { read: few }, audit })
+  const clerk = new Agent({
+    identity: 'clerk/v1',
+    budget: { toolCalls: 9 },
+    tools: { read },
+    audit,
+    loops: { repeat: { times: 1 } },
+    limits: { perUser: { toolCalls: 1, windowMs: 60_000 } },
+  })
+  const end = boss.session('alice', (s) =>
+    s.delegate(clerk, {}, async (child) => {
+      await child.dispatch({ name: 'read', input: { page: 7 } })
+      await child.dispatch({ name: 'read', input: { page: 1 } })
+      await child.dispatch({ name: 'read', input: { page: 1 } })
+      await child.dispatch({ name: 'read', input: { page: 2 } })
+    }),
+  )
+  await end.catch(() => undefined)
+  const { out } = await show(fileOf([...audit.lines]))
+  expect(out).toMatch(/session started .*nested in \w{26}; delegated by boss\/v1; /)
+  expect(out).toContain('read(page): not_granted by boss/v1 (predicate_false)')
+  expect(out).toContain('read(page): loop_detected (repeat)')
+  expect(out).toContain('tool_calls: 1 of 1, per user in 60000 ms')
 })
 
 describe('filters', () => {
@@ -206,6 +238,10 @@ describe('whatever a log holds, nothing of it steers the terminal and nothing cr
       'metering',
       'priced_by',
       'parent_session',
+      'delegated_by',
+      'scope',
+      'window_ms',
+      'loop',
       'usd',
       'tokens',
       'cost_usd',
@@ -215,7 +251,7 @@ describe('whatever a log holds, nothing of it steers the terminal and nothing cr
       'args_withheld',
     ]
     const members = names.map((name) => `"${name}":${text}`)
-    const nested = `"args":{${text}:[${text}]},"issues":[{"path":[${text}],"code":${text}},${text}],"tools":[{"name":${text}},${text}],"limits":{${text}:${text}}`
+    const nested = `"args":{${text}:[${text}]},"issues":[{"path":[${text}],"code":${text}},${text}],"tools":[{"name":${text}},${text}],"limits":{${text}:${text}},"refused_by":{"agent_identity":${text},"reason":${text}}`
     const session = `"session_id":${text},"invoking_user":${text},"principal":${text},`
     const budget = `,"budget":{${text}:${text},"usd":${text}}`
     return chain([

@@ -72,6 +72,13 @@ const ERRORS: [writ.WritError, writ.WritErrorCode, Record<string, unknown>, RegE
     { path: '/log', verdict: 'TAMPERED', seq: 7, offset: 42 },
     /\/log.*TAMPERED.*7.*42.*a hash/,
   ],
+  [new writ.SessionRevoked('01'), 'ERR_SESSION_REVOKED', { sessionId: '01' }, /01.*revoked/],
+  [
+    new writ.LimitsUnavailable('the store failed', { cause }),
+    'ERR_LIMITS_UNAVAILABLE',
+    { cause },
+    /limits unavailable: the store failed/,
+  ],
   [
     new writ.RuntimeUnsupported('AuditSink.file', 'a file system'),
     'ERR_RUNTIME_UNSUPPORTED',
