@@ -76,6 +76,24 @@ test('the injected payment is refused, and so is a payment that matches no invoi
   expect(more).toEqual([])
 })
 
+test('the workers share one budget: one dies of its slice, one is denied, and the parent adds them up', async () => {
+  const example = await run('orchestrator')
+  expect(example.output).toMatch(
+    /^worker 1 +\$0\.024, 2 model calls, 1 tool calls +read public\/prices in 2 turns$/m,
+  )
+  expect(example.output).toMatch(/^worker 2 +\$0\.024, .* killed: usd, 0\.024 of 0\.03 used$/m)
+  expect(example.output).toMatch(/^worker 3 +\$0\.000, .* an agent that this one works for does not allow/m)
+  expect(example.output).toMatch(
+    /^orchestrator +\$0\.048, 4 model calls, 2 tool calls +open, \$0\.052 left$/m,
+  )
+  const ends = payloads(example, 'session_end')
+  expect(ends.map(({ outcome }) => outcome).sort()).toEqual(['completed', 'completed', 'completed', 'killed'])
+  expect(ends.at(-1)).toMatchObject({ usage: { usd: 0.048 }, nested: { usd: 0.048, tool_calls: 2 } })
+  expect(payloads(example, 'tool_denied')).toMatchObject([
+    { reason: 'not_granted', refused_by: { agent_identity: 'orchestrator/v1', reason: 'predicate_false' } },
+  ])
+})
+
 test('the synchronous session returns its total, and ends a loop', async () => {
   const example = await run('sync-session')
   expect(example.output).toContain('90 percent: predicate_false')
