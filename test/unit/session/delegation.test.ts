@@ -567,6 +567,29 @@ describe('the predicate of the one above', () => {
   })
 })
 
+test('a credential of a delegated session names no tool that a session above it does not have', async () => {
+  const { agent, payloads } = team()
+  const granted: unknown[] = []
+  const credentials = {
+    maxTtlMs: 60_000,
+    issue: async (grant: { readonly tools: readonly string[] }) => {
+      granted.push(grant.tools)
+      return 'token'
+    },
+  }
+  const boss = agent('boss', { tools: { look } })
+  const clerk = agent('clerk', { tools: { look, pay }, credentials })
+  await boss.session('alice', (s) =>
+    s.delegate(clerk, {}, async (child) => {
+      const ask = { audience: 'https://service.example', ttlMs: 5000 }
+      await child.credential(ask)
+      expect(await rejection(child.credential({ ...ask, tools: ['pay'] }))).toBeInstanceOf(TypeError)
+    }),
+  )
+  expect(granted).toEqual([['look']])
+  expect(payloads('credential_issued')).toMatchObject([{ tools: ['look'] }])
+})
+
 describe('who may delegate', () => {
   test('code of one session cannot use the handle of another', async () => {
     const { agent } = team()
