@@ -117,6 +117,12 @@ function readOnApproval(label: string, value: unknown, core: SessionCore | undef
   if (core?.agent.approvals.secret === undefined) {
     throw new TypeError(`${label}: 'suspend' needs the agent's approvalSecret`)
   }
+  for (let node: SessionCore | undefined = core; node !== undefined; node = node.parent) {
+    // Whoever resumes it would not be within the grants of the sessions that delegated.
+    if (node.grantor !== undefined) {
+      throw new TypeError(`${label}: a call of a delegated session cannot be suspended`)
+    }
+  }
   return 'suspend'
 }
 
