@@ -8,6 +8,7 @@ export type {
   ToolSchemas,
 } from './agent/tool-schemas.js'
 export type { AuditRecord, EventName, RecordedBudget } from './audit/event.js'
+export { generateSigningKey, type SigningKeyPair } from './audit/note/generate-signing-key.js'
 export type { ErasableScopeKeys, ScopeKey } from './audit/scope/scope-key.js'
 export { ScopeKeys } from './audit/scope/scope-keys.js'
 export type {

@@ -24,10 +24,7 @@ const WORDS: { readonly [event: string]: readonly [name: string, describe: Descr
   log_pruned: ['log pruned', (p) => warning(`${prunedFiles(p)} removed: ${text(p, 'reason')}`)],
   anchor_failed: [
     'anchor failed',
-    (p) =>
-      warning(
-        `the checkpoint of ${text(p, 'size')} records was not anchored${maybe(p, 'count', ', failures: ')}`,
-      ),
+    (p) => warning(`checkpoint of ${text(p, 'size')} records${maybe(p, 'count', ', failures: ')}`),
   ],
   log_close: ['log closed', (p) => quiet(`after ${text(p, 'records')} records`)],
   session_start: ['session started', (p) => plain(sessionStart(p))],
@@ -39,13 +36,7 @@ const WORDS: { readonly [event: string]: readonly [name: string, describe: Descr
     'tool denied',
     (p) => bad(`${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'reason')}${issues(p)}${refusedBy(p)}`),
   ],
-  approval_requested: [
-    'approval asked',
-    (p) =>
-      plain(
-        `${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'handler')}${maybe(p, 'cause', ', because of ')}`,
-      ),
-  ],
+  approval_requested: ['approval asked', (p) => plain(approvalRequested(p))],
   approval_decided: ['approval', approvalDecided],
   budget_exceeded: ['budget exceeded', budgetExceeded],
   credential_issued: ['credential', (p) => plain(credential(p))],
@@ -69,6 +60,10 @@ export function describeRecord(record: JsonObject): Words {
   }
   const [name, describe] = known
   return { name, ...describe(payload) }
+}
+
+function approvalRequested(p: JsonObject): string {
+  return `${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'handler')}${maybe(p, 'cause', ', because of ')}`
 }
 
 function prunedFiles(payload: JsonObject): string {

@@ -201,11 +201,6 @@ export class SessionCore extends Live {
     if (this.lifecycle.state === 'killed') this.#drain()
   }
 
-  /** When the session opened, on the monotonic clock; later by what its clock has stood still. */
-  get openedMs(): number {
-    return this.clock.openedMs
-  }
-
   /** Whole milliseconds since the session opened, as `wallMs` limits them; they stop at its end. */
   get wallMs(): number {
     return this.clock.wallMs

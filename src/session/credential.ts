@@ -87,7 +87,7 @@ function leftMs(core: SessionCore): number {
   const nowMs = core.agent.clock.monotonicMs()
   let least = Number.POSITIVE_INFINITY
   for (let node: SessionCore | undefined = core; node !== undefined; node = node.parent) {
-    least = Math.min(least, node.openedMs + node.setup.limits.wallMs - nowMs)
+    least = Math.min(least, node.clock.openedMs + node.setup.limits.wallMs - nowMs)
   }
   return least
 }

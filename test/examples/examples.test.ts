@@ -169,6 +169,16 @@ test('a committed value is disclosed and then erased, and the chain holds', asyn
   expect(JSON.stringify(example.records)).not.toContain('4111')
 })
 
+test('the signed log shows what was done to it', async () => {
+  const example = await run('signed-log')
+  expect(example.output.trim().split('\n')).toEqual([
+    'as it is:            VALID (signed), 5 of 5 records',
+    'the last record cut: TRUNCATED',
+    'and its checkpoint:  UNANCHORED',
+    'with the anchor:     TRUNCATED',
+  ])
+})
+
 test('the custom sink passes the suite and continues its chain', async () => {
   const { status, stdout, stderr } = await runNode(['examples/custom-sink.ts'])
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })

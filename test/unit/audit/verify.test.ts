@@ -125,12 +125,15 @@ describe('the first line decides whether this is a log at all', () => {
     ['\ufeff{"v":1,"seq":0', 'MALFORMED'],
     ['{"v":2,"seq":0,"synced":-1,', 'MALFORMED'],
     [' {"v":1,"seq":0,', 'MALFORMED'],
-    ['\u0000\u0000', 'MALFORMED'],
+    ['\u0000\u0000', 'CRASH_DAMAGED'],
+    ['\u0000\u0000\n', 'MALFORMED'],
+    [`${'\u0000'.repeat(4095)}{\n`, 'MALFORMED'],
+    [`${'\u0000'.repeat(4096)}{\n`, 'CRASH_DAMAGED'],
     ['{"v":1,"se', 'CRASH_DAMAGED'],
     ['{', 'CRASH_DAMAGED'],
     ['{"v":1,"seq":0,"synced":-1,"ts":"2026-', 'CRASH_DAMAGED'],
     ['{"v":1,"seq":0,"synced":-1}\n', 'TAMPERED'],
-  ])('%j is %s', async (text, verdict) => {
+  ])('%.60j is %s', async (text, verdict) => {
     expect((await verifyLog(bytesOf(text))).verdict).toBe(verdict)
   })
 })

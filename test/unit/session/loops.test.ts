@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { defineTool, type LoopOptions, type Session, type SyncSession, ToolNotPermitted } from 'writ'
+import {
+  type ApprovalRequest,
+  defineTool,
+  type LoopOptions,
+  type Session,
+  type SyncSession,
+  ToolNotPermitted,
+} from 'writ'
 import * as z from 'zod'
 import { bench, rejection, thrown } from '../../support/agents.js'
 import { anything, raise } from '../../support/tools.js'
@@ -228,10 +235,42 @@ describe('the same error over and over', () => {
   })
 })
 
-test('what nobody can be asked about is denied', async () => {
-  expect(counts(await outcomes({ ...only({ repeat: { times: 1 } }), action: 'approve' }, names('aaa')))).toBe(
-    1,
-  )
+describe('with `approve`, a loop is asked about', () => {
+  const loops = { ...only({ repeat: { times: 1 } }), action: 'approve' } as const
+
+  test('and denied where nobody can be asked', async () => {
+    const { agent, payloads } = bench({ budget: { toolCalls: 100 }, tools, loops })
+    await agent.session('alice', async (s) => {
+      expect(await s.dispatch({ name: 'a', input: {} })).toMatchObject({ ok: true })
+      expect(await s.authorize('a', {})).toMatchObject({ allowed: true, needsApproval: true })
+      expect(await s.dispatch({ name: 'a', input: {} })).toMatchObject({
+        denial: { reason: 'approval_unavailable' },
+      })
+    })
+    expect(payloads('tool_denied')).toHaveLength(1)
+  })
+
+  test.each([true, false])('and goes on as a person says (%s)', async (approved) => {
+    const asked: unknown[] = []
+    const approve = ({ tool, cause }: ApprovalRequest) => {
+      asked.push([tool, cause])
+      return { approved, by: 'marta' }
+    }
+    const options = { budget: { toolCalls: 100 }, tools, loops, approve }
+    const [one, other] = [bench(options), bench(options)]
+    const twice = { name: 'a', input: {} }
+    await one.agent.session('alice', async (s) => {
+      await s.dispatch(twice)
+      expect(await s.dispatch(twice)).toMatchObject({ ok: approved })
+    })
+    other.agent.sessionSync('alice', (s) => {
+      s.dispatch(twice)
+      expect(s.dispatch(twice)).toMatchObject({ ok: approved })
+    })
+    for (const { payloads } of [one, other]) expect(payloads('tool_call')).toHaveLength(approved ? 2 : 1)
+    expect(asked).toHaveLength(2)
+    expect(asked[0]).toEqual(['a', 'loop_detected'])
+  })
 })
 
 test.each([
