@@ -4,13 +4,9 @@ import type { Arguments, OptionKind } from './arguments.js'
 import { type CliIo, UsageError } from './cli-io.js'
 
 /** The options that say whom to believe. */
-export const TRUST_OPTIONS = {
-  key: 'values',
-  origin: 'value',
-  head: 'values',
-  checkpoint: 'values',
-  require: 'value',
-} as const satisfies Readonly<Record<string, OptionKind>>
+export const TRUST_OPTIONS: Readonly<
+  Record<'key' | 'origin' | 'head' | 'checkpoint' | 'require', OptionKind>
+> = { key: 'values', origin: 'value', head: 'values', checkpoint: 'values', require: 'value' }
 
 const KEY_TEXT = /\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$/
 const PRIVATE = 'PRIVATE+KEY+'
