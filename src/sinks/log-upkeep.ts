@@ -68,14 +68,13 @@ export class LogUpkeep {
       throw this.#unavailable('only the primary sink of a log can rotate')
     }
     const checkpointer = signing === undefined ? undefined : this.#sign(signing)
-    const checkpoint = this.#attempt(() => checkpointer?.newest())
     const tree = checkpointer !== undefined || rotation !== undefined
     const opened = openLog(io, this.#owner, {
       path,
       sync: this.isStored,
       tree,
       rotates: rotation !== undefined,
-      checkpoint,
+      readCheckpoint: () => this.#attempt(() => checkpointer?.newest()),
     })
     this.#host = host
     this.#isSealed = false

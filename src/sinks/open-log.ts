@@ -21,8 +21,8 @@ export interface OpenLogOptions {
   readonly rotates: boolean
   /** Keep the Merkle tree. */
   readonly tree: boolean
-  /** The newest checkpoint of the log, which it has to agree with. */
-  readonly checkpoint: Checkpoint | undefined
+  /** The newest checkpoint of the log, which it has to agree with; read when nobody else can write a newer one. */
+  readonly readCheckpoint: () => Checkpoint | undefined
 }
 
 /** A log that can be appended to. */
@@ -47,7 +47,7 @@ export function openLog(io: FileIo, owner: OpenFile, options: OpenLogOptions): O
   const file = LogFile.open(io, options.path, owner.path)
   try {
     file.claimedBy(new FileClaim(io, owner, file.identity, options.path))
-    return takeUp(io, file, owner.path, options)
+    return takeUp(io, file, owner.path, options, options.readCheckpoint())
   } catch (cause) {
     file.abandon()
     throw cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_AUDIT')
@@ -56,14 +56,20 @@ export function openLog(io: FileIo, owner: OpenFile, options: OpenLogOptions): O
   }
 }
 
-function takeUp(io: FileIo, file: LogFile, name: string, options: OpenLogOptions): OpenedLog {
-  const { path, sync, checkpoint } = options
+function takeUp(
+  io: FileIo,
+  file: LogFile,
+  name: string,
+  options: OpenLogOptions,
+  checkpoint: Checkpoint | undefined,
+): OpenedLog {
+  const { path, sync } = options
   const own = scanLog(io, file.fd, options.tree, checkpoint)
   const { fault } = own.report
   // Where nothing of the file holds, the log ends in the one before, and that is what was signed.
   const isLost = own.report.bytes === 0 || fault?.offset === 0
   const before = isLost ? newestSegment(io, options) : undefined
-  const scan = before === undefined ? own : scanSegment(io, before, name, options)
+  const scan = before === undefined ? own : scanSegment(io, before, name, options.tree, checkpoint)
   const alone = before === undefined ? own : scanLog(io, file.fd, false, undefined)
   let { bytes } = own.report
   let recovered: Recovered | undefined
@@ -126,13 +132,19 @@ function newestSegment(io: FileIo, { path, rotates }: OpenLogOptions): Segment |
 }
 
 /** A finished segment was stored before the next was begun: whatever is wrong with it is no crash. */
-function scanSegment(io: FileIo, segment: Segment, name: string, options: OpenLogOptions): LogScan {
+function scanSegment(
+  io: FileIo,
+  segment: Segment,
+  name: string,
+  tree: boolean,
+  checkpoint: Checkpoint | undefined,
+): LogScan {
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = io.constants
   const fd = io.openSync(segment.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   try {
-    const scan = scanLog(io, fd, options.tree, options.checkpoint)
+    const scan = scanLog(io, fd, tree, checkpoint)
     const label = `${name} (${segment.file})`
-    assertSound(scan, label, options.checkpoint)
+    assertSound(scan, label, checkpoint)
     const { first } = scan.report
     if (first !== segment.firstSeq) {
       throw new AuditDamaged(label, 'TAMPERED', first, 0, `it begins with record ${first}`)
