@@ -8,7 +8,6 @@ import * as z from 'zod'
 const searchLines = isolated<string[]>(new URL('./support/search-lines.mjs', import.meta.url), {
   name: 'searchLines', // the export of the module
   min: 1, // one worker is kept ready
-  memoryMb: 64,
 })
 
 const search = defineTool({

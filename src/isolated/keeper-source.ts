@@ -32,7 +32,6 @@ function startThread(unit) {
     stdin: false,
     stdout: !plan.inherit,
     stderr: !plan.inherit,
-    ...(plan.memoryMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: plan.memoryMb } }),
   })
   // What nobody reads would pile up.
   if (!plan.inherit) for (const output of [worker.stdout, worker.stderr]) output.resume()

@@ -7,12 +7,15 @@ import { builtin } from '../core/runtime.js'
 export interface IsolatedOptions {
   /** The export of the module that is the tool; `default` when absent. */
   readonly name?: string
-  /** True for a child process instead of a worker thread. Slower to start, and it can be ended whatever it does. */
+  /**
+   * True for a child process instead of a worker thread: slower to start, and it can be ended whatever it does.
+   * When absent, true with `memoryMb` and false otherwise.
+   */
   readonly process?: boolean
   /**
-   * Megabytes of JavaScript heap, from 16. More ends the tool with {@link ToolCrashed} (`memory`). In a
-   * process, memory outside the heap counts too; in a worker thread it does not. The engine's own limit
-   * when absent.
+   * Megabytes of memory, from 16, in the JavaScript heap and outside of it. More ends the tool with
+   * {@link ToolCrashed} (`memory`). Only of a process: a thread that uses up its heap can take the host with it.
+   * No limit but the engine's when absent.
    */
   readonly memoryMb?: number
   /** Names of environment variables that it may see, with the values they have now. None when absent. */
@@ -78,12 +81,19 @@ export function parseIsolated(module: unknown, options: unknown): IsolatedSettin
   }
   const min = given.min === undefined ? 0 : readCount('isolated.min', given.min, MAX_WORKERS)
   const max = atLeast('isolated.max', given.max, 1, MAX_WORKERS) ?? Math.max(4, min)
+  const memoryMb = atLeast('isolated.memoryMb', given.memoryMb, MIN_MEMORY_MB, MAX_MEMORY_MB)
+  const process = readFlag('isolated.process', given.process, memoryMb !== undefined)
+  if (memoryMb !== undefined && !process) {
+    throw new RangeError(
+      'isolated.memoryMb: only a process has a limit; a thread that uses up its heap can end the host (process: true)',
+    )
+  }
   if (min > max) throw new RangeError(`isolated.min: expected at most max (${max}), got ${min}`)
   return Object.freeze({
     url: parseModule(module),
     name: given.name === undefined ? 'default' : readText('isolated.name', given.name, 256),
-    process: readFlag('isolated.process', given.process),
-    memoryMb: atLeast('isolated.memoryMb', given.memoryMb, MIN_MEMORY_MB, MAX_MEMORY_MB),
+    process,
+    memoryMb,
     env: readEnv(given.env),
     inherit: stdio === 'inherit',
     min,
@@ -114,8 +124,8 @@ function parseModule(module: unknown): string {
   return href
 }
 
-function readFlag(label: string, value: unknown): boolean {
-  if (value === undefined) return false
+function readFlag(label: string, value: unknown, absent: boolean): boolean {
+  if (value === undefined) return absent
   if (typeof value !== 'boolean') throw new TypeError(`${label}: expected a boolean, got ${describe(value)}`)
   return value
 }

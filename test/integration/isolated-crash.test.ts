@@ -23,7 +23,6 @@ const CRASHES: readonly Crash[] = [
   { how: 'abort', process: true, reason: 'exit', message: 'by SIGABRT' },
   { how: 'fault', process: true, reason: 'exit', message: 'by SIGSEGV' },
   { how: 'disconnects', process: true, reason: 'exit', message: 'by SIGKILL' },
-  { how: 'hoardHeap', process: false, memoryMb: 32, reason: 'memory', message: 'memory' },
   { how: 'hoardHeap', process: true, memoryMb: 32, reason: 'memory', message: 'memory' },
   { how: 'hoardBuffers', process: true, memoryMb: 32, reason: 'memory', message: 'memory' },
 ]

@@ -18,6 +18,7 @@ test.each([
   [null, TypeError, /expected an options object/],
   [{ name: '' }, RangeError, /isolated\.name/],
   [{ process: 'yes' }, TypeError, /isolated\.process: expected a boolean/],
+  [{ memoryMb: 64, process: false }, RangeError, /isolated\.memoryMb: only a process has a limit/],
   [{ memoryMb: 15 }, RangeError, /isolated\.memoryMb: expected at least 16, got 15/],
   [{ memoryMb: 64.5 }, RangeError, /isolated\.memoryMb/],
   [{ memoryMb: Number.NaN }, RangeError, /isolated\.memoryMb/],
