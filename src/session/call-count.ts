@@ -13,7 +13,7 @@ export function countCall(core: SessionCore, record: CallRecord, permit: Permit)
   if (wornOut !== undefined) return wornOut
   const breach = core.meter.count('toolCalls')
   if (breach !== undefined) {
-    record.denied(refuse(deny(tool.name, 'budget_exceeded'), tool, input, true), 'budget_exceeded')
+    record.denied(refuseFull(permit), 'budget_exceeded')
     throw core.kill(breach)
   }
   if (tool.maxCalls !== undefined) {
@@ -22,6 +22,11 @@ export function countCall(core: SessionCore, record: CallRecord, permit: Permit)
   }
   if (core.grantor !== undefined) countGrants(core, tool.name)
   return undefined
+}
+
+/** There is no room for the call. */
+export function refuseFull({ tool, input }: Permit): Refusal {
+  return refuse(deny(tool.name, 'budget_exceeded'), tool, input, true)
 }
 
 /** True when another call of this tool would be within every limit on counts. */

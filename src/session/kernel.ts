@@ -5,7 +5,7 @@ import { describe } from '../core/describe.js'
 import { ToolOutputInvalid, ToolTimeout } from '../core/errors.js'
 import { isThenable } from '../core/guards.js'
 import { approvalSteps, refuseExpired } from './approval-step.js'
-import { countCall, hasRoom } from './call-count.js'
+import { countCall, hasRoom, refuseFull } from './call-count.js'
 import { CallRecord } from './call-record.js'
 import type { SessionCore } from './core.js'
 import { decide, type Permit, type Refusal, readResult, type Steps } from './decide.js'
@@ -71,7 +71,8 @@ export function* callSteps(
   const mayNeedApproval =
     decision.tool.approval !== undefined || call.approval !== undefined || loop !== undefined
   // Nobody is asked about a call that the budget refuses anyhow.
-  if (mayNeedApproval && hasRoom(core, decision.tool)) {
+  const isUnasked = mayNeedApproval && !hasRoom(core, decision.tool)
+  if (mayNeedApproval && !isUnasked) {
     const cause = loop === undefined ? undefined : 'loop_detected'
     const approval = yield* approvalSteps(call, record, decision, context, driver.waits, cause)
     call.throwIfStopped()
@@ -85,6 +86,8 @@ export function* callSteps(
 
   const refusal = countCall(core, record, decision)
   if (refusal !== undefined) return denied(core, record, refusal)
+  // Time has passed since: a rolling limit may have room again.
+  if (isUnasked) return denied(core, record, refuseFull(decision))
 
   // Intent before effect: from here on the log says that the tool may have run.
   record.intent(decision)
