@@ -57,7 +57,8 @@ export class SessionClock {
     const pausedMs = this.#clock.monotonicMs() - this.#pausedAtMs
     this.#pausedAtMs = undefined
     this.#pausedMs += pausedMs
-    this.#openedMs += pausedMs
+    // What came after the end counts for nothing.
+    if (this.#endedMs === undefined) this.#openedMs += pausedMs
     this.#deadline?.resume()
   }
 

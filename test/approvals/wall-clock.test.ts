@@ -202,3 +202,14 @@ test('without the option the clock runs', async () => {
   })
   expect(payloads('approval_decided')).toMatchObject([{ waited_ms: 50, excluded_ms: 0 }])
 })
+
+test('a session that ends while its clock stands still has used what it had used by then', async () => {
+  const { agent, clock, payloads } = desk()
+  await agent.session('alice', async (s) => {
+    await clock.advance(30)
+    ask(s).catch(() => undefined)
+    await clock.advance(1000)
+  })
+  expect(payloads('approval_decided')).toMatchObject([{ outcome: 'aborted', excluded_ms: 1000 }])
+  expect(payloads('session_end')).toMatchObject([{ outcome: 'completed', usage: { wall_ms: 30 } }])
+})
