@@ -159,7 +159,7 @@ export class LogUpkeep {
     | { readonly files: readonly Expired[]; readonly payload: Readonly<Record<string, unknown>> }
     | undefined {
     const { io, path, rotation = {} } = this.#options
-    const found = expiredSegments(io, path, rotation, Date.now())
+    const found = expiredSegments(io, path, rotation, Date.now(), this.#firstSeq)
     return found && { files: found.expired, payload: prunedPayload(found.reason, found.expired) }
   }
 

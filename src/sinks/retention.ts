@@ -14,17 +14,18 @@ export function expiredSegments(
   path: string,
   rotation: RotationOptions,
   nowMs: number,
+  endSeq: number,
 ): { readonly reason: 'max_segments' | 'max_age_ms'; readonly expired: readonly Expired[] } | undefined {
   const { keepSegments = Number.POSITIVE_INFINITY, keepMs } = rotation
   if (keepSegments === Number.POSITIVE_INFINITY && keepMs === undefined) return undefined
-  const segments = listSegments(io, path)
+  const segments = listSegments(io, path).filter(({ firstSeq }) => firstSeq < endSeq)
   const surplus = Math.max(0, segments.length - keepSegments)
   const expired: Expired[] = []
   let aged = 0
   for (const [index, segment] of segments.entries()) {
-    const last = readLast(io, segment)
-    // One that does not end in a record is somebody's evidence.
-    if (last === undefined) break
+    const last = readQuietly(io, segment)
+    // One that does not end where the next begins is another log's, or somebody's evidence.
+    if (last === undefined || last.seq + 1 !== (segments[index + 1]?.firstSeq ?? endSeq)) break
     const isOld = keepMs !== undefined && last.ms < nowMs - keepMs
     if (index >= surplus && !isOld) break
     if (index >= surplus) aged += 1
@@ -32,6 +33,15 @@ export function expiredSegments(
   }
   if (expired.length === 0) return undefined
   return { reason: aged > 0 ? 'max_age_ms' : 'max_segments', expired }
+}
+
+/** What cannot be read is not removed, and no reason not to write. */
+function readQuietly(io: FileIo, segment: Segment): LastRecord | undefined {
+  try {
+    return readLast(io, segment)
+  } catch {
+    return undefined
+  }
 }
 
 /** The payload of `log_pruned`. */

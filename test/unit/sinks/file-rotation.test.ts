@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { type AuditRecord, AuditSink, type Clock, type FileSinkOptions } from 'writ'
@@ -439,6 +439,19 @@ describe('finished files that are not kept', () => {
     expect(namesBeside(path)).toEqual(expect.arrayContaining([...others, basename(second)]))
     expect(namesBeside(path)).not.toContain('audit.000000000000.jsonl')
     expect(readFileSync(second, 'utf8')).toBe('evidence')
+  })
+
+  test('does not remove the log of another writer whose name looks like one, nor stop for a link', async () => {
+    for (const plant of ['log', 'link'] as const) {
+      const path = newPath()
+      await write(path, 30, { rotation: { maxBytes: MAX_BYTES } })
+      const before = namesBeside(path)
+      const foreign = join(dirname(path), 'audit.000000000001.jsonl')
+      if (plant === 'log') await write(foreign, 1, {})
+      else symlinkSync('/dev/null', foreign)
+      await write(path, 30, { rotation: { maxBytes: MAX_BYTES, keepSegments: 1 } })
+      expect(namesBeside(path)).toEqual(expect.arrayContaining([...before, basename(foreign)]))
+    }
   })
 })
 
