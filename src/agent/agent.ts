@@ -162,7 +162,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   async resume(token: string, decision: ApprovalAnswer): Promise<DispatchResult> {
     const suspended = openToken('resume', this.#rules.setup.approvals.secret, token)
     const options = resumedOptions(suspended, this.#rules.registry, this.#rules.limits)
-    return runResumed(this.#open('resume', suspended.request.user, options), suspended, decision)
+    return runResumed(await this.#openSoon('resume', suspended.request.user, options), suspended, decision)
   }
 
   /** What a token asks for, to be shown to whoever decides. @throws TypeError as {@link resume}. */
@@ -214,11 +214,8 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     grantor?: SessionCore,
   ): Promise<T> {
     readFunction(`${label}: callback`, callback)
-    this.#assertNotClosed()
-    const opening = prepare(label, this.#rules, userId, options, grantor)
-    const { rolling } = this.#rules
-    if (rolling?.asks !== true) return runSession(open(opening), callback)
-    return runSession(await openLater(opening, rolling, () => this.#assertNotClosed()), callback)
+    const opened = this.#openSoon(label, userId, options, grantor)
+    return runSession(opened instanceof Promise ? await opened : opened, callback)
   }
 
   #runSync<T>(
@@ -230,6 +227,20 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   ): T {
     readFunction(`${label}: callback`, callback)
     return runSessionSync(this.#open(label, userId, options, grantor), callback)
+  }
+
+  /** A promise only where a store of rolling limits has to be asked. */
+  #openSoon(
+    label: string,
+    userId: string,
+    options: unknown,
+    grantor?: SessionCore,
+  ): SessionCore | Promise<SessionCore> {
+    this.#assertNotClosed()
+    const opening = prepare(label, this.#rules, userId, options, grantor)
+    const { rolling } = this.#rules
+    if (rolling?.asks !== true) return open(opening)
+    return openLater(opening, rolling, () => this.#assertNotClosed())
   }
 
   #open(label: string, userId: string, options: unknown, grantor?: SessionCore): SessionCore {

@@ -70,6 +70,8 @@ export interface AuditSink {
   readonly name: string
   /** True when what `flush` has acknowledged survives the end of the process. */
   readonly durable: boolean
+  /** True for a sink that is of no use beside another: what it has to say stands in the log itself. */
+  readonly mustBePrimary?: boolean
   /** Highest `seq` known to be on stable storage; absent or −1 when the sink cannot know. */
   readonly syncedSeq?: number
   /**

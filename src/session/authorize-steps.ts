@@ -10,18 +10,18 @@ export function* authorizeSteps(call: LiveCall, name: string, input: unknown): S
   const { core } = call
   const context = new CallContext(call)
   let verdict = yield* decide(core.setup.registry, name, input, context)
-  if (verdict.allowed && core.grantor !== undefined) verdict = yield* checkGrants(core, verdict, context)
+  if (verdict.allowed && core.grantor !== undefined) verdict = yield* checkGrants(call, verdict, context)
   call.throwIfStopped()
   core.assertOpen()
   if (!verdict.allowed) return verdict.decision
   const loop = core.loops?.check(verdict, false)
   if (loop?.action === 'deny') return loop.refusal.decision
   if (isWornOut(core, verdict.tool)) return deny(name, 'max_calls')
-  if (!hasRoom(core, verdict.tool)) return deny(name, 'budget_exceeded')
   if (wornOutGrant(core, verdict) !== undefined) return deny(name, 'not_granted')
-  if (verdict.tool.approval === undefined && loop === undefined)
-    return Object.freeze({ allowed: true, tool: name })
-  const needed = loop !== undefined || (yield* needsApproval(verdict, context))
+  if (!hasRoom(core, verdict)) return deny(name, 'budget_exceeded')
+  const mustAsk = loop !== undefined || call.mustBeApproved
+  if (verdict.tool.approval === undefined && !mustAsk) return Object.freeze({ allowed: true, tool: name })
+  const needed = mustAsk || (yield* needsApproval(verdict, context))
   call.throwIfStopped()
   core.assertOpen()
   if (typeof needed === 'object') return needed.decision

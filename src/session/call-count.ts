@@ -30,8 +30,12 @@ export function refuseFull({ tool, input }: Permit): Refusal {
 }
 
 /** True when another call of this tool would be within every limit on counts. */
-export function hasRoom(core: SessionCore, tool: RegisteredTool): boolean {
-  return !isWornOut(core, tool) && core.meter.countLeft('toolCalls') > 0
+export function hasRoom(core: SessionCore, permit: Permit): boolean {
+  return (
+    !isWornOut(core, permit.tool) &&
+    wornOutGrant(core, permit) === undefined &&
+    core.meter.countLeft('toolCalls') > 0
+  )
 }
 
 function callsOf(core: SessionCore, tool: RegisteredTool): number {

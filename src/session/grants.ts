@@ -4,8 +4,10 @@ import type { ToolContext } from '../contract/tool.js'
 import { NoSession } from '../core/errors.js'
 import { quote } from '../core/json-text.js'
 import { plainText } from '../core/plain-text.js'
+import { needsApproval } from './approval-step.js'
 import type { SessionCore } from './core.js'
 import { decide, type Permit, type Refusal, refuse, type Steps } from './decide.js'
+import type { LiveCall } from './live-call.js'
 
 /** The call as the session that granted the tool would make it: its own principal, this call's time. */
 class GrantContext implements ToolContext {
@@ -42,13 +44,11 @@ class GrantContext implements ToolContext {
 
 /**
  * Could every session that this one works for make the very same call? Each has to have a tool of that name,
- * whose schema makes the same input of what was asked for, and whose predicate says `true` of it.
+ * whose schema makes the same input of what was asked for, and whose predicate says `true` of it. Where one of
+ * them would have to ask somebody, so has this one: the same handler.
  */
-export function* checkGrants(
-  core: SessionCore,
-  permit: Permit,
-  context: ToolContext,
-): Steps<Permit | Refusal> {
+export function* checkGrants(call: LiveCall, permit: Permit, context: ToolContext): Steps<Permit | Refusal> {
+  const { core } = call
   const { name } = permit.tool
   const text = plainText(permit.input)
   for (let by = core.grantor; by !== undefined; by = by.grantor) {
@@ -56,6 +56,13 @@ export function* checkGrants(
     if (!verdict.allowed) return notGranted(permit, by, verdict.decision.reason, verdict.cause)
     // What it would strip or fill in, it would not call with.
     if (plainText(verdict.input) !== text) return notGranted(permit, by, 'other_input')
+    const needed = yield* needsApproval(verdict, new GrantContext(context, by))
+    if (needed === false) continue
+    const { approve } = by.agent.approvals
+    if (needed !== true || approve === undefined || approve !== core.agent.approvals.approve) {
+      return notGranted(permit, by, 'approval_required')
+    }
+    call.mustBeApproved = true
   }
   return permit
 }

@@ -59,7 +59,7 @@ export function* callSteps(
   }
 
   let decision = yield* decide(core.setup.registry, request.name, request.input, context)
-  if (decision.allowed && core.grantor !== undefined) decision = yield* checkGrants(core, decision, context)
+  if (decision.allowed && core.grantor !== undefined) decision = yield* checkGrants(call, decision, context)
   if (decision.tool?.committed !== undefined && call.aborted === undefined) decision = record.commit(decision)
   call.throwIfStopped()
   core.assertOpen()
@@ -68,18 +68,22 @@ export function* callSteps(
   if (loop?.action === 'deny') return denied(core, record, loop.refusal)
 
   let approvedUntilMs = Number.POSITIVE_INFINITY
+  const cause = loop === undefined ? (call.mustBeApproved ? 'grant' : undefined) : 'loop_detected'
   const mayNeedApproval =
-    decision.tool.approval !== undefined || call.approval !== undefined || loop !== undefined
+    decision.tool.approval !== undefined || call.approval !== undefined || cause !== undefined
   // Nobody is asked about a call that the budget refuses anyhow.
-  const isUnasked = mayNeedApproval && !hasRoom(core, decision.tool)
+  const isUnasked = mayNeedApproval && !hasRoom(core, decision)
   if (mayNeedApproval && !isUnasked) {
-    const cause = loop === undefined ? undefined : 'loop_detected'
     const approval = yield* approvalSteps(call, record, decision, context, driver.waits, cause)
     call.throwIfStopped()
     core.assertOpen()
     if (approval !== undefined) {
       if (!('kind' in approval)) return denied(core, record, approval)
-      if (approval.kind === 'suspended') return approval
+      if (approval.kind === 'suspended') {
+        // It takes its place now: a session may not suspend more calls than it may make.
+        const full = countCall(core, record, decision)
+        return full === undefined ? approval : denied(core, record, full)
+      }
       approvedUntilMs = approval.untilMs
     }
   }

@@ -32,6 +32,8 @@ export class LiveCall extends Live {
   readonly isSync: boolean
   /** Called once when the call is stopped, before anybody waiting for it is told. */
   onAbort: ((reason: unknown) => void) | undefined
+  /** Set when a session that this one works for would have to ask somebody about the call. */
+  mustBeApproved = false
   /** What the caller holds; marked as handled when the session stops the call, because the caller may be gone. */
   promise: Promise<unknown> | undefined
   /** Set when its approval, if it needs one, is not waited for. */

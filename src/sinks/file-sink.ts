@@ -13,6 +13,7 @@ const INTERVAL_MS = 100
 export class FileSink implements AuditSink, UpkeepOwner {
   readonly name: string
   readonly durable = true
+  readonly mustBePrimary: boolean
   readonly path: string
   readonly #durability: Durability
   readonly #upkeep: LogUpkeep
@@ -31,6 +32,7 @@ export class FileSink implements AuditSink, UpkeepOwner {
   constructor(path: string, durability: Durability, upkeep: Omit<UpkeepOptions, 'sync'>) {
     this.path = path
     this.name = `file:${path.replace(/^.*[/\\]/, '')}`
+    this.mustBePrimary = upkeep.rotation !== undefined
     this.#durability = durability
     this.#upkeep = new LogUpkeep({ ...upkeep, sync: durability !== 'os' }, this)
   }

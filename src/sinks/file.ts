@@ -7,6 +7,7 @@ import type { Durability } from './durability.js'
 import type { FileIo } from './file-open.js'
 import { FileSink } from './file-sink.js'
 import { type RotationOptions, readRotation } from './rotation.js'
+import { canRotate } from './segments.js'
 import { readSigning, type SigningOptions } from './signing-options.js'
 
 export interface FileSinkOptions {
@@ -46,6 +47,11 @@ export function fileSink(
   const { pid } = (globalThis as { process?: { pid?: number } }).process ?? {}
   const named = (text: string): string => text.replaceAll('{pid}', String(pid))
   const own = named(path)
+  if (given.rotation !== undefined && !canRotate(own)) {
+    throw new RangeError(
+      `AuditSink.file: ${own} looks like a finished file of another log; name it otherwise to rotate`,
+    )
+  }
   return new FileSink(own, durability as Durability, {
     io,
     path: builtin<{ resolve(path: string): string }>('path')?.resolve(own) ?? own,

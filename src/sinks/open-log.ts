@@ -147,7 +147,13 @@ function scanSegment(
     assertSound(scan, label, checkpoint)
     const { first } = scan.report
     if (first !== segment.firstSeq) {
-      throw new AuditDamaged(label, 'TAMPERED', first, 0, `it begins with record ${first}`)
+      throw new AuditDamaged(
+        label,
+        'TAMPERED',
+        first,
+        0,
+        `it has the name of a finished file of this log, and begins with record ${first}`,
+      )
     }
     return scan
   } finally {

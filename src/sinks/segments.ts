@@ -34,6 +34,12 @@ export function segmentOf(path: string, firstSeq: number): Segment {
   return { path: `${folder}${file}`, file, firstSeq }
 }
 
+/** True when the names of its finished segments can be told from other names. */
+export function canRotate(path: string): boolean {
+  const [, name] = splitPath(path)
+  return parseSegmentName(segmentName(name, 0))?.file === name
+}
+
 /** The finished segments of a log, oldest first. @throws what the system says. */
 export function listSegments(io: FileIo, path: string): Segment[] {
   const [folder, name] = splitPath(path)

@@ -86,7 +86,7 @@ describe.each(['async', 'sync'] as const)('a call that is suspended in a session
       },
     ])
     expect(first.payloads('tool_denied')).toEqual([])
-    expect(first.records().at(-1)?.budget).toMatchObject({ tool_calls: 0, denials: 0 })
+    expect(first.records().at(-1)?.budget).toMatchObject({ tool_calls: 1, denials: 0 })
     expect(second.records().map(({ event }) => event)).toEqual([
       'log_open',
       'session_start',

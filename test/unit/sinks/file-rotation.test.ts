@@ -455,17 +455,20 @@ describe('finished files that are not kept', () => {
   })
 })
 
-test('a sink that stands beside the primary does not rotate: its log would not say where it goes on', async () => {
+test('a sink that stands beside the primary cannot rotate: its log would not say where it goes on', () => {
   const folder = temporaryFolder()
   const audit = AuditSink.composite(
     AuditSink.file(join(folder, 'primary.jsonl')),
     AuditSink.file(join(folder, 'side.jsonl'), { rotation: { maxBytes: MAX_BYTES } }),
   )
-  const agent = agentOn(audit)
-  await agent.session('alice', (s) => s.callTool('act', {}))
-  await agent.close()
-  const dropped = recordsOf(join(folder, 'primary.jsonl')).filter(({ event }) => event === 'sink_dropped')
-  expect(dropped.at(-1)?.payload).toMatchObject({ sink: 'file:side.jsonl' })
+  expect(() => agentOn(audit)).toThrow('file:side.jsonl has rotation')
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('a name that its finished files could not be told by is refused', () => {
+  const path = join(temporaryFolder(), 'audit.1763700000000')
+  expect(() => AuditSink.file(path, { rotation: { maxBytes: MAX_BYTES } })).toThrow(RangeError)
+  AuditSink.file(path)
 })
 
 test.each([
