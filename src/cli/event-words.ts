@@ -1,16 +1,13 @@
+import { bad, type Details, errorOf, list, maybe, plain, quiet, text, usd, warning } from './payload-text.js'
 import { isObject, type JsonObject, objectAt, own, stringAt } from './record-view.js'
 import { safeText, safeValue } from './safe-text.js'
 
-/** How a record reads: `plain`, or one of those that a reader looks for. */
-export type Tone = 'plain' | 'good' | 'warning' | 'bad' | 'quiet'
-
-export interface Words {
+/** A record in words. */
+export interface Words extends Details {
   readonly name: string
-  readonly details: string
-  readonly tone: Tone
 }
 
-type Describe = (payload: JsonObject) => Omit<Words, 'name'>
+type Describe = (payload: JsonObject) => Details
 
 const WORDS: { readonly [event: string]: readonly [name: string, describe: Describe] } = {
   log_open: [
@@ -30,11 +27,14 @@ const WORDS: { readonly [event: string]: readonly [name: string, describe: Descr
   session_start: ['session started', (p) => plain(sessionStart(p))],
   llm_call: ['model call', (p) => plain(modelCall(p))],
   charge: ['charge', (p) => plain(list([usd(own(p, 'usd')), `${text(p, 'tokens')} tokens`, metering(p)]))],
-  tool_call: ['tool call', (p) => plain(`${call(p)}${text(p, 'tool')}${toolArgs(p)}`)],
+  tool_call: ['tool call', (p) => plain(`${call(p)}${text(p, 'tool')}${toolArgs(p)}${committed(p)}`)],
   tool_result: ['tool result', toolResult],
   tool_denied: [
     'tool denied',
-    (p) => bad(`${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'reason')}${issues(p)}${refusedBy(p)}`),
+    (p) =>
+      bad(
+        `${call(p)}${text(p, 'tool')}${toolArgs(p)}: ${text(p, 'reason')}${issues(p)}${refusedBy(p)}${committed(p)}`,
+      ),
   ],
   approval_requested: ['approval asked', (p) => plain(approvalRequested(p))],
   approval_decided: ['approval', approvalDecided],
@@ -107,13 +107,18 @@ function sessionStart(p: JsonObject): string {
     : []
   return [
     maybe(p, 'task', 'task: '),
-    maybe(p, 'parent_session', 'nested in '),
+    maybe(p, 'parent_session', 'nested in ', shortSession),
     maybe(p, 'delegated_by', 'delegated by '),
     limits.length === 0 ? '' : `limits: ${list(limits)}`,
     `tools: ${names.length === 0 ? 'none' : list(names)}`,
   ]
     .filter((part) => part !== '')
     .join('; ')
+}
+
+/** As the column of sessions shows it, and `--session` takes it. */
+function shortSession(id: unknown): string {
+  return safeValue(typeof id === 'string' ? id.slice(-6) : id)
 }
 
 function modelCall(p: JsonObject): string {
@@ -124,7 +129,9 @@ function modelCall(p: JsonObject): string {
   const cost = own(p, 'cost_usd')
   const price = typeof cost === 'number' ? usd(cost) : 'no price'
   const late = own(p, 'late') === true ? ', after the end of its session' : ''
-  return list([text(p, 'model'), tokens, price, metering(p)]) + late + maybe(p, 'error', '; failed: ', error)
+  return (
+    list([text(p, 'model'), tokens, price, metering(p)]) + late + maybe(p, 'error', '; failed: ', errorOf)
+  )
 }
 
 function metering(p: JsonObject): string {
@@ -132,15 +139,15 @@ function metering(p: JsonObject): string {
   return how === undefined || how === 'reported' ? '' : safeValue(how)
 }
 
-function toolResult(p: JsonObject): Omit<Words, 'name'> {
+function toolResult(p: JsonObject): Details {
   const ok = own(p, 'ok') === true
   const late = own(p, 'late') === true ? ', too late' : ''
-  const outcome = ok ? 'ok' : `failed${maybe(p, 'error', ' with ', error)}`
+  const outcome = ok ? 'ok' : `failed${maybe(p, 'error', ' with ', errorOf)}`
   const details = `${call(p)}${outcome} after ${text(p, 'elapsed_ms')} ms, effect ${text(p, 'effect')}${late}`
   return ok && late === '' ? plain(details) : warning(details)
 }
 
-function approvalDecided(p: JsonObject): Omit<Words, 'name'> {
+function approvalDecided(p: JsonObject): Details {
   const outcome = text(p, 'outcome')
   const who = `${maybe(p, 'by', ' by ')}${maybe(p, 'reason', ': ')}`
   const excluded = own(p, 'excluded_ms') === 0 ? '' : maybe(p, 'excluded_ms', ', not counted: ')
@@ -149,10 +156,10 @@ function approvalDecided(p: JsonObject): Omit<Words, 'name'> {
   return outcome === 'approved' ? { details, tone: 'good' } : warning(details)
 }
 
-function budgetExceeded(p: JsonObject): Omit<Words, 'name'> {
+function budgetExceeded(p: JsonObject): Details {
   const amount = (name: string): string => (own(p, 'limit') === 'usd' ? usd(own(p, name)) : text(p, name))
   return bad(
-    `${text(p, 'limit')}: ${amount('used')} of ${amount('max')}${scope(p)}${maybe(p, 'source', ', by session ')}`,
+    `${text(p, 'limit')}: ${amount('used')} of ${amount('max')}${scope(p)}${maybe(p, 'source', ', by session ', shortSession)}`,
   )
 }
 
@@ -167,13 +174,13 @@ function scope(p: JsonObject): string {
   return own(p, 'scope') === undefined ? '' : `, per ${text(p, 'scope')} in ${text(p, 'window_ms')} ms`
 }
 
-function sessionEnd(p: JsonObject): Omit<Words, 'name'> {
+function sessionEnd(p: JsonObject): Details {
   const outcome = text(p, 'outcome')
   const counts = [
     own(p, 'in_flight') === 0 ? '' : maybe(p, 'in_flight', '; in flight: '),
     maybe(p, 'refused', '; refused: '),
   ]
-  const details = `${outcome}${maybe(p, 'reason', ': ', error)}${counts.join('')}; ${text(p, 'records')} records`
+  const details = `${outcome}${maybe(p, 'reason', ': ', errorOf)}${counts.join('')}; ${text(p, 'records')} records`
   if (outcome === 'completed') return { details, tone: 'good' }
   return outcome === 'killed' ? bad(details) : warning(details)
 }
@@ -194,6 +201,15 @@ function toolArgs(p: JsonObject): string {
   return isNames ? `(${args.map(safeValue).join(', ')})${more}` : ` ${safeValue(args)}${more}`
 }
 
+/** Names of what the record commits to; the commitments themselves say nothing to a reader. */
+function committed(p: JsonObject): string {
+  const commitments = own(p, 'commitments')
+  if (!isObject(commitments)) return ''
+  return own(p, 'commit_scope') === undefined
+    ? '; commits to nothing'
+    : `; commits to ${list(Object.keys(commitments).map((pointer) => (pointer === '' ? 'the whole input' : safeValue(pointer))))}`
+}
+
 function issues(p: JsonObject): string {
   const found = own(p, 'issues')
   if (!Array.isArray(found) || found.length === 0) return ''
@@ -211,50 +227,4 @@ function refusedBy(p: JsonObject): string {
   const by = own(p, 'refused_by')
   if (!isObject(by)) return own(p, 'loop') === undefined ? '' : ` (${text(p, 'loop')})`
   return ` by ${text(by, 'agent_identity')} (${text(by, 'reason')})`
-}
-
-function error(value: unknown): string {
-  if (!isObject(value)) return safeValue(value)
-  return text(value, 'name') + maybe(value, 'code', ' ')
-}
-
-function usd(amount: unknown): string {
-  if (typeof amount !== 'number') return safeValue(amount)
-  const text = amount.toFixed(9)
-  return `$${text.includes('.') ? text.replace(/\.?0+$/, '') : text}`
-}
-
-function text(p: JsonObject, name: string): string {
-  const value = own(p, name)
-  return value === undefined ? '?' : safeValue(value)
-}
-
-function maybe(
-  p: JsonObject,
-  name: string,
-  before: string,
-  show: (value: unknown) => string = safeValue,
-): string {
-  const value = own(p, name)
-  return value === undefined ? '' : before + show(value)
-}
-
-function list(parts: readonly string[]): string {
-  return parts.filter((part) => part !== '').join(', ')
-}
-
-function plain(details: string): Omit<Words, 'name'> {
-  return { details, tone: 'plain' }
-}
-
-function quiet(details: string): Omit<Words, 'name'> {
-  return { details, tone: 'quiet' }
-}
-
-function warning(details: string): Omit<Words, 'name'> {
-  return { details, tone: 'warning' }
-}
-
-function bad(details: string): Omit<Words, 'name'> {
-  return { details, tone: 'bad' }
 }

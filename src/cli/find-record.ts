@@ -1,9 +1,11 @@
 import { LineSplitter } from '../audit/line-splitter.js'
 import { MAX_LINE_BYTES } from '../audit/record.js'
 import type { CliIo } from './cli-io.js'
+import { openLog } from './log-files.js'
 
 /**
- * The first line that says it is record `seq`, in a log or in a file that holds single records.
+ * The first line that says it is record `seq`, in a log with its finished segments or in a file that holds
+ * single records.
  *
  * @returns its bytes without the LF, or `undefined` where there is none.
  * @throws {@link LogUnreadable} when the log cannot be read.
@@ -11,7 +13,7 @@ import type { CliIo } from './cli-io.js'
 export async function findRecord(io: CliIo, path: string, seq: number): Promise<Uint8Array | undefined> {
   const head = new TextEncoder().encode(`{"v":1,"seq":${seq},`)
   const lines = new LineSplitter(MAX_LINE_BYTES)
-  for await (const chunk of io.readLog(path)) {
+  for await (const chunk of openLog(io, path).bytes) {
     for (const { bytes, broken } of lines.push(chunk)) {
       if (broken === undefined && beginsWith(bytes, head)) return bytes.slice()
     }

@@ -50,7 +50,7 @@ export class JsonView {
       first === undefined
         ? ''
         : `${this.#unreadable} lines are no JSON object and not shown; the first is line ${first.index}, at byte ${first.offset}\n`
-    await this.#io.stderr.write(`${left}${headline(report)}${where}\n`)
+    await this.#io.stderr.write(`${left}${headline(report, this.#io.nowMs())}${where}\n`)
   }
 }
 

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 import { MAX_HISTORY_BYTES, MAX_NOTE_BYTES, parseSegmentName } from '../verify.js'
-import { type CliIo, type LogBytes, LogUnreadable } from './cli-io.js'
+import type { CliIo, LogBytes } from './cli-io.js'
 
 /** How often the files of a log are looked for while its writer goes on to another one. */
 const ATTEMPTS = 5
@@ -74,26 +74,4 @@ function joined(io: CliIo, segments: readonly string[], active: LogBytes | undef
     if (active !== undefined) yield* active
   }
   return { size: undefined, [Symbol.asyncIterator]: read }
-}
-
-const SIDECAR = /^(.+)\.checkpoints?$/s
-
-/**
- * The logs in a folder: every file that ends in `.jsonl`, and whatever has a checkpoint or finished segments.
- * `undefined` when it is no folder.
- *
- * @throws {@link LogUnreadable} when there is none in it.
- */
-export function logsIn(io: CliIo, folder: string): string[] | undefined {
-  const names = io.listFolder(folder)
-  if (names === undefined) return undefined
-  const found = new Set<string>()
-  for (const name of names) {
-    const segment = parseSegmentName(name)
-    const owner = segment?.file ?? SIDECAR.exec(name)?.[1]
-    if (owner !== undefined) found.add(owner)
-    else if (name.endsWith('.jsonl')) found.add(name)
-  }
-  if (found.size === 0) throw new LogUnreadable('there is no log in this folder')
-  return [...found].sort().map((name) => join(folder, name))
 }

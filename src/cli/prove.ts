@@ -1,14 +1,20 @@
+import { basename } from 'node:path'
+import { parseJsonLine } from '../audit/json-line.js'
 import { LineSplitter } from '../audit/line-splitter.js'
 import { MAX_LINE_BYTES } from '../audit/record.js'
+import { readPrevious } from '../audit/segment.js'
+import { isPlainObject } from '../core/guards.js'
 import { quote } from '../core/json-text.js'
 import {
   type Checkpoint,
+  CompactTree,
   formatTlogProof,
   LogVerifier,
   leafHash,
   ProofBuilder,
   parseCheckpoint,
   parseNote,
+  parseSegmentName,
   splitHistory,
 } from '../verify.js'
 import { readArguments, readLogPath } from './arguments.js'
@@ -20,7 +26,8 @@ import { safeText } from './safe-text.js'
 const PROVE_HELP: string = `Usage: writ prove <log> --seq N [--out FILE]
 
 Writes the proof that record N is in the log, for somebody who has neither the log nor a connection: a C2SP
-tlog-proof against the newest checkpoint beside the log that covers the record.
+tlog-proof against the newest checkpoint beside the log that covers the record. <log> is the file that is
+written to; its finished segments are read with it, and those that were removed are not needed.
 
 Options:
   --seq N     the record, counted from 0
@@ -34,6 +41,7 @@ Exit status:
   65  there is no proof: no checkpoint covers the record, it is gone, or the log does not hold
   66  the log cannot be read
   70  an error in this program
+  73  a file cannot be made
   74  the output cannot be written
 `
 
@@ -54,7 +62,13 @@ export async function prove(args: readonly string[], io: CliIo): Promise<number>
   const seq = Number(text)
   if (!SEQ.test(text) || !Number.isSafeInteger(seq))
     throw new UsageError(`--seq: ${quote(text)} is no number of a record.`)
+  const segment = parseSegmentName(basename(path))
   const log = openLog(io, path)
+  if (segment !== undefined && log.checkpoints.length === 0) {
+    throw new NotProven(
+      `this looks like a finished segment of ${segment.file}, whose checkpoints are beside that name: prove it of ${segment.file}`,
+    )
+  }
   const { note, checkpoint } = newestOver(seq, log.checkpoints)
   const proving = new Proving(seq, checkpoint)
   await pushAll(log.bytes, proving, io)
@@ -97,25 +111,41 @@ class Proving {
   readonly #seq: number
   readonly #size: number
   readonly #verifier: LogVerifier
-  readonly #builder: ProofBuilder
   readonly #lines = new LineSplitter(MAX_LINE_BYTES)
-  #index = 0
+  /** Begun at the first record that is there; without one where it cannot be. */
+  #builder: ProofBuilder | undefined
+  #index: number | undefined
   #line: Uint8Array | undefined
 
   constructor(seq: number, { size, root }: Checkpoint) {
     this.#seq = seq
     this.#size = size
     this.#verifier = new LogVerifier({ expected: [{ assurance: 'signed', size, root }] })
-    this.#builder = ProofBuilder.inclusion(seq, size)
   }
 
   push(chunk: Uint8Array): void {
     this.#verifier.push(chunk)
     this.#lines.scan(chunk, (bytes, start, end) => {
-      if (this.#index < this.#size) this.#builder.push(leafHash(bytes.subarray(start, end)))
-      if (this.#index === this.#seq) this.#line = bytes.slice(start, end)
-      this.#index += 1
+      const line = bytes.subarray(start, end)
+      const index = this.#index ?? this.#begin(line)
+      if (index < this.#size) this.#builder?.push(leafHash(line))
+      if (index === this.#seq) this.#line = line.slice()
+      this.#index = index + 1
     })
+  }
+
+  /** Where the oldest segments are gone, the first record that is left holds the tree over them. */
+  #begin(line: Uint8Array): number {
+    const record = parseJsonLine(line)
+    const previous = readPrevious(record)
+    // A record says its own number; that it is the right one is for the verifier to find.
+    const first =
+      previous !== undefined && isPlainObject(record) && record['seq'] === previous.size ? previous.size : 0
+    const gone = first > 0 ? previous?.tree : new CompactTree()
+    if (gone !== undefined && first <= this.#seq) {
+      this.#builder = ProofBuilder.inclusion(this.#seq, this.#size, gone)
+    }
+    return first
   }
 
   /** @throws {@link NotProven} when the log is not what was signed. */
@@ -124,17 +154,18 @@ class Proving {
     if (first > this.#seq) {
       throw new NotProven(`record ${this.#seq} is gone: the log that is left begins at record ${first}`)
     }
-    if (first > 0) {
+    const builder = this.#builder
+    if (builder === undefined && first > 0) {
       throw new NotProven(
-        `the records before record ${first} are gone, and the proof would need their hashes`,
+        `the records before record ${first} are gone, and record ${first} does not hold the Merkle tree over them; without it no proof can be made from what is left`,
       )
     }
-    if (checkpoints[0]?.outcome !== 'holds' || this.#line === undefined) {
+    if (checkpoints[0]?.outcome !== 'holds' || builder === undefined || this.#line === undefined) {
       throw new NotProven(
         `the log is ${verdict === 'UNANCHORED' ? 'not what was signed' : verdict}, with ${size} records that hold: see writ verify`,
       )
     }
-    return { hashes: this.#builder.finish(), line: withLf(this.#line) }
+    return { hashes: builder.finish(), line: withLf(this.#line) }
   }
 }
 

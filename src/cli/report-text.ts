@@ -100,7 +100,8 @@ function old(since: string, nowMs: number): string {
   return Number.isNaN(ageMs) ? '' : `, ${ageText(ageMs)} ago`
 }
 
-function findingText({ kind, count, seq, ids, detail }: Finding): string {
+/** A finding in words that are safe to print. */
+export function findingText({ kind, count, seq, ids, detail }: Finding): string {
   const at = seq === undefined ? '' : ` (from record ${seq} on)`
   const more = ids === undefined || ids.length <= MAX_IDS ? '' : ', …'
   const which = ids === undefined ? '' : `: ${ids.slice(0, MAX_IDS).map(safeText).join(', ')}${more}`

@@ -28,7 +28,7 @@ this value and nothing else of the call. With --check, verifies such a line.
 Options:
   --seq N        the record: its seq
   --pointer P    where in the input the value was: one of the names in the record's commitments
-  --value JSON   the value, or @FILE to read it from a file; what it is has to be known, the log does not hold it
+  --value JSON   the value, which the log does not hold: it has to be known; or @FILE to read it from a file
   --keys FOLDER  the folder of the scope keys
   --user NAME    whose key it is; by default the record's invoking user
   --check FILE   the disclosure to verify against the record

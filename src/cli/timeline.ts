@@ -1,13 +1,17 @@
 import type { SplitLine } from '../audit/line-splitter.js'
 import type { Fault, Verdict } from '../verify.js'
 import type { Output } from './cli-io.js'
-import { describeBudget, describeRecord, type Tone } from './event-words.js'
-import { type JsonObject, own, stringAt } from './record-view.js'
+import { describeBudget, describeRecord } from './event-words.js'
+import type { Tone } from './payload-text.js'
+import { type JsonObject, objectAt, own, stringAt } from './record-view.js'
 import { cut, displayWidth, pad, safeText, safeValue } from './safe-text.js'
 
 const SHORT_ID = 6
 const NAME_COLUMNS = 'session started'.length
 const MAX_USER_COLUMNS = 24
+/** Levels of nesting that are shown, and sessions whose level is remembered. */
+const MAX_LEVELS = 8
+const MAX_SESSIONS = 10_000
 const MIN_DETAILS_COLUMNS = 20
 /** Bytes shown of a line that is no record. */
 const EXCERPT = 160
@@ -33,6 +37,7 @@ interface Piece {
 export class Timeline {
   readonly #columns: number
   readonly #isColored: boolean
+  readonly #levels = new Map<string, number>()
   #userColumns = 8
 
   constructor(output: Output, mayColor: boolean) {
@@ -40,8 +45,20 @@ export class Timeline {
     this.#isColored = output.isTty && mayColor
   }
 
+  /** Takes note of which sessions are nested, also from records that are not shown. */
+  observe(record: JsonObject): void {
+    const id = stringAt(record, 'session_id')
+    if (id === undefined || own(record, 'event') !== 'session_start') return
+    const level = own(objectAt(record, 'payload'), 'depth')
+    if (typeof level !== 'number' || !(level >= 1)) return
+    const [oldest] = this.#levels.size < MAX_SESSIONS ? [] : this.#levels.keys()
+    if (oldest !== undefined) this.#levels.delete(oldest)
+    this.#levels.set(id, Math.min(MAX_LEVELS, Math.floor(level)))
+  }
+
   record(record: JsonObject): string {
     const { name, details, tone } = describeRecord(record)
+    const level = this.#levels.get(stringAt(record, 'session_id') ?? '') ?? 0
     const user = safeText(stringAt(record, 'invoking_user') ?? '')
     this.#userColumns = Math.min(MAX_USER_COLUMNS, Math.max(this.#userColumns, displayWidth(user)))
     const budget = describeBudget(record)
@@ -50,6 +67,7 @@ export class Timeline {
       { text: `${pad(shortId(record), SHORT_ID)}  `, tone: 'plain' },
       { text: `${pad(user, this.#userColumns)}  `, tone: 'plain' },
       { text: `${pad(name, NAME_COLUMNS)}  `, tone },
+      { text: '> '.repeat(level), tone: 'quiet' },
       { text: details, tone: tone === 'bad' ? 'bad' : 'plain', yields: true },
       { text: budget === '' ? '' : `  [${budget}]`, tone: 'quiet' },
     ])
@@ -71,9 +89,15 @@ export class Timeline {
     return this.#row([{ text, tone: 'bad' }])
   }
 
+  /** Stands before the verdict, whole whatever the width. */
+  finding(text: string): string {
+    return `${this.#paint({ text: `-- finding: ${text}`, tone: 'warning' })}\n`
+  }
+
   /** The last line, whole whatever the width. */
   verdict(text: string, verdict: Verdict): string {
-    return this.#paint({ text, tone: verdict === 'UNANCHORED' ? 'warning' : 'bad' })
+    const tones: { readonly [V in Verdict]?: Tone } = { VALID: 'good', UNANCHORED: 'warning' }
+    return this.#paint({ text, tone: tones[verdict] ?? 'bad' })
   }
 
   #row(pieces: readonly Piece[]): string {

@@ -8,6 +8,14 @@ export const TRUST_OPTIONS: Readonly<
   Record<'key' | 'origin' | 'head' | 'checkpoint' | 'require', OptionKind>
 > = { key: 'values', origin: 'value', head: 'values', checkpoint: 'values', require: 'value' }
 
+/** What they mean, for the help of every command that takes them. */
+export const TRUST_HELP: string = `  --key KEY          whom to believe: name+id+base64, or a file of such lines, each optionally followed by
+                     from=TIME and until=TIME. From the key's owner, never from where the log is
+  --origin NAME      the log that checkpoints must be of; otherwise the one that the key is named after
+  --head SIZE:HASH   a number of records and the head that the log had then, from where they were kept
+  --checkpoint FILE  a checkpoint from where it was kept
+  --require WHAT     signed (a key is enough), or anchored (only what was kept elsewhere is)`
+
 const KEY_TEXT = /\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$/
 const PRIVATE = 'PRIVATE+KEY+'
 const HEAD = /^(\d{1,16}):([0-9a-f]{64})$/

@@ -1,22 +1,15 @@
-import {
-  EXIT_CODES,
-  type Finding,
-  LogVerifier,
-  prepareTrust,
-  type Trust,
-  type Verdict,
-  type VerifyOptions,
-  type VerifyReport,
-} from '../verify.js'
-import { type Arguments, readArguments, readLogPath } from './arguments.js'
+import { EXIT_CODES, type Verdict, type VerifyOptions, type VerifyReport } from '../verify.js'
+import { readArguments, readLogPath } from './arguments.js'
 import { checkProof } from './check-proof.js'
-import { type CliIo, EXIT, UsageError } from './cli-io.js'
-import { type LogFiles, logsIn, openLog } from './log-files.js'
+import { type CliIo, EXIT, LogUnreadable } from './cli-io.js'
+import { othersText, readFolder } from './folder.js'
+import { type LogFiles, openLog } from './log-files.js'
 import { readFormat } from './log-format.js'
+import { refuse, refuseForMany, reportOf, verifierOf, worse } from './log-trust.js'
 import { pushAll } from './push-all.js'
 import { chainJson, reportJson } from './report-json.js'
 import { chainText, reportText } from './report-text.js'
-import { readTrustArguments, TRUST_OPTIONS } from './trust-arguments.js'
+import { readTrustArguments, TRUST_HELP, TRUST_OPTIONS } from './trust-arguments.js'
 import { EXIT_HELP } from './verdict-text.js'
 
 const VERIFY_HELP: string = `Usage: writ verify <log> [--key KEY]… [options]
@@ -25,15 +18,10 @@ const VERIFY_HELP: string = `Usage: writ verify <log> [--key KEY]… [options]
 
 Checks the hash chain of an audit log from its first byte to its last, in constant memory, with its finished
 segments and the checkpoints that lie beside it. <log> is a file, or - for standard input. Of a <folder>,
-every log in it is checked, and the exit status is the worst.
+every log in it is checked, and the exit status is the worst; what is no log is named.
 
 What vouches for the log:
-  --key KEY          whom to believe: name+id+base64, or a file of such lines, each optionally followed by
-                     from=TIME and until=TIME. From the key's owner, never from where the log is
-  --origin NAME      the log that checkpoints must be of; otherwise the one that the key is named after
-  --head SIZE:HASH   a number of records and the head that the log had then, from where they were kept
-  --checkpoint FILE  a checkpoint from where it was kept
-  --require WHAT     signed (a key is enough), or anchored (only what was kept elsewhere is)
+${TRUST_HELP}
   --proof FILE       the proof of one record: <record> is a file with its line and nothing else, or -
 
 Options:
@@ -42,18 +30,6 @@ Options:
   -h, --help         this text
 
 ${EXIT_HELP}`
-
-/** From the best to the worst: what a folder of logs is as good as. */
-const SEVERITY: readonly Verdict[] = [
-  'VALID',
-  'UNANCHORED',
-  'CRASH_DAMAGED',
-  'MALFORMED',
-  'UNTRUSTED',
-  'TRUNCATED',
-  'REWRITTEN',
-  'TAMPERED',
-]
 
 /** `writ verify`: the verdict on a log, on every log of a folder, or on one record. */
 export async function verify(args: readonly string[], io: CliIo): Promise<number> {
@@ -79,48 +55,42 @@ export async function verify(args: readonly string[], io: CliIo): Promise<number
     refuse(given, ['head', 'checkpoint', 'require'], 'does not apply to one record.')
     return checkProof(path, proof, options, isJson, io)
   }
-  const logs = logsIn(io, path)
-  if (logs !== undefined && logs.length > 1) {
-    refuse(given, ['head', 'checkpoint'], `is of one log, and there are ${logs.length} in this folder.`)
-  }
+  const folder = readFolder(io, path)
+  const logs = folder?.logs ?? [path]
+  refuseForMany(given, logs.length)
   let worst: Verdict = 'VALID'
-  for (const [index, log] of (logs ?? [path]).entries()) {
-    const files = openLog(io, log)
-    const report = await verifyFiles(files, options, io)
-    const separator = index > 0 && !isJson ? '\n' : ''
+  const unreadable: string[] = []
+  let separator = ''
+  for (const log of logs) {
+    const checked = await checkLog(log, options, io, folder === undefined ? undefined : unreadable)
+    if (checked === undefined) continue
+    const { files, report } = checked
     const text = isJson ? `${reportJson(files, report, io.nowMs())}\n` : reportText(files, report, io.nowMs())
     await io.stdout.write(separator + text)
-    if (SEVERITY.indexOf(report.verdict) > SEVERITY.indexOf(worst)) worst = report.verdict
+    separator = isJson ? '' : '\n'
+    worst = worse(worst, report.verdict)
   }
+  const others = folder === undefined ? '' : othersText(folder)
+  if (others !== '') await (isJson ? io.stderr.write(others) : io.stdout.write(separator + others))
+  if (unreadable.length > 0) throw new LogUnreadable(unreadable.join('; '))
   return EXIT_CODES[worst]
 }
 
-async function verifyFiles(files: LogFiles, options: VerifyOptions, io: CliIo): Promise<VerifyReport> {
-  const trust = await trustOf({ ...options, checkpoints: files.checkpoints })
-  const verifier = new LogVerifier(trust)
-  await pushAll(files.bytes, verifier, io)
-  const report = verifier.finish()
-  if (!files.isEndMissing) return report
-  const finding: Finding = {
-    kind: 'segment_missing',
-    count: 1,
-    seq: report.size,
-    detail: `the file that is written to, ${files.path}, is not there`,
-  }
-  return { ...report, findings: [finding, ...report.findings] }
-}
-
-/** What is wrong with the keys or checkpoints that were given is wrong with the command line. */
-async function trustOf(options: VerifyOptions): Promise<Trust> {
+/** @param unreadable takes the reason why one of several logs cannot be read, so that the others are checked. */
+async function checkLog(
+  path: string,
+  options: VerifyOptions,
+  io: CliIo,
+  unreadable: string[] | undefined,
+): Promise<{ files: LogFiles; report: VerifyReport } | undefined> {
   try {
-    return await prepareTrust(options)
-  } catch (cause) {
-    if (cause instanceof TypeError || cause instanceof RangeError)
-      throw new UsageError(`${cause.message}.`, { cause })
-    throw cause
+    const files = openLog(io, path)
+    const verifier = await verifierOf(files, options)
+    await pushAll(files.bytes, verifier, io)
+    return { files, report: reportOf(files, verifier) }
+  } catch (error) {
+    if (!(error instanceof LogUnreadable) || unreadable === undefined) throw error
+    unreadable.push(`${path}: ${error.message}`)
+    return undefined
   }
-}
-
-function refuse({ values }: Arguments, names: readonly string[], why: string): void {
-  for (const name of names) if (values.has(name)) throw new UsageError(`--${name} ${why}`)
 }

@@ -26,6 +26,7 @@ import { historyOf, keyOf, noteOver, ORIGIN } from '../support/signed-logs.js'
 let folder: string
 let program: string
 let log: string
+let empty: string
 const lines = chain(Array.from({ length: 50 }, () => ({})))
 const bytes = fileOf(lines)
 
@@ -34,6 +35,8 @@ beforeAll(async () => {
   program = await bundle('src/cli/main.ts', folder)
   log = join(folder, 'audit.jsonl')
   writeFileSync(log, bytes)
+  empty = join(folder, 'empty')
+  mkdirSync(empty)
 }, 60_000)
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -74,13 +77,11 @@ describe('exit statuses', () => {
 describe('a log that cannot be read: exit 66 and the reason', () => {
   test.each<[name: string, path: () => string, reason: string]>([
     ['missing', () => join(folder, 'missing'), 'there is no such file'],
-    ['a directory', () => folder, 'it is a directory'],
+    ['a folder without a log', () => empty, 'there is no log in this folder'],
     ['below a file', () => join(log, 'x'), 'no directory'],
     ['with a name that is too long', () => join(folder, 'x'.repeat(300)), 'name is too long'],
   ])('%s', async (_, path, reason) => {
     for (const command of ['verify', 'show']) {
-      // A folder is walked by one of them.
-      if (command === 'verify' && reason === 'it is a directory') continue
       const { status, stdout, stderr } = await writ([command, path()])
       expect({ status, stdout }).toEqual({ status: 66, stdout: '' })
       expect(stderr).toMatch(/^writ: cannot read the log: .*\n$/)

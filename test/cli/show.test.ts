@@ -32,8 +32,8 @@ describe('the timeline', () => {
       2026-01-02T03:04:06.690Z  KY9M0C  alice     tool result      #5 failed with RangeError E_NOT_FOUND after 0 ms, effect none
       2026-01-02T03:04:06.690Z  KY9M0C  alice     charge           $0.002, 40 tokens  [$0.014345678 1540 tok 2 calls 1 llm 3 denied]
       2026-01-02T03:04:06.690Z  -                 records lost     webhook:alerts.example lost 3 since 2026-01-02T03:04:06.690Z
-      2026-01-02T03:04:06.690Z  1CQ2ES  alice     session started  task: nested; nested in 01KDYAK3SE4FT5GV7JX8KY9M0C; limits: $0.05, 10000 tokens, 60000 wall_ms, 3 tool_calls, 1 depth, 5 denials; tools: refund, lookup
-      2026-01-02T03:04:06.690Z  1CQ2ES  alice     session ended    completed; 2 records
+      2026-01-02T03:04:06.690Z  1CQ2ES  alice     session started  > task: nested; nested in KY9M0C; limits: $0.05, 10000 tokens, 60000 wall_ms, 3 tool_calls, 1 depth, 5 denials; tools: refund, lookup
+      2026-01-02T03:04:06.690Z  1CQ2ES  alice     session ended    > completed; 2 records
       2026-01-02T03:04:06.690Z  KY9M0C  alice     session ended    completed; 11 records  [$0.014345678 1540 tok 2 calls 1 llm 1 deep 3 denied]
       2026-01-02T03:04:06.690Z  1CQ2ET  bob       session started  limits: $0.05, 10000 tokens, 60000 wall_ms, 3 tool_calls, 1 depth, 5 denials; tools: refund, lookup
       2026-01-02T03:04:06.690Z  1CQ2ET  bob       model call       claude-sonnet-4-5, 1200 in, 300 out, $0.04  [$0.04 1500 tok 1 llm]
@@ -111,7 +111,8 @@ test('a delegation, a call that was not granted, a loop and a rolling limit are 
   )
   await end.catch(() => undefined)
   const { out } = await show(fileOf([...audit.lines]))
-  expect(out).toMatch(/session started .*nested in \w{26}; delegated by boss\/v1; /)
+  expect(out).toMatch(/session started {2}> nested in \w{6}; delegated by boss\/v1; /)
+  expect(out).toMatch(/tool denied {6}> #1 read/)
   expect(out).toContain('read(page): not_granted by boss/v1 (predicate_false)')
   expect(out).toContain('read(page): loop_detected (repeat)')
   expect(out).toContain('tool_calls: 1 of 1, per user in 60000 ms')

@@ -274,6 +274,46 @@ describe('writ prove, and writ verify --proof', () => {
     'audit.jsonl': fileOf(rotated.files[1]!.lines),
     'audit.jsonl.checkpoint': noteOver(rotated.lines),
   }
+  const noTree = segmentedLog(
+    Array.from({ length: 12 }, () => ({})),
+    [4],
+    { tree: false },
+  )
+
+  test('a first record that only claims to be a later one changes nothing', async () => {
+    const payload = JSON.stringify({
+      previous: { file: 'x', size: 2, hash: 'a'.repeat(64), tree: ['b'.repeat(64)] },
+    })
+    const log = chain([{ event: 'log_open', payload }, {}, {}])
+    const logs = { log: fileOf(log), 'log.checkpoint': noteOver(log) }
+    for (const seq of [0, 1, 2]) {
+      const { status, out } = await writ(['prove', 'log', '--seq', String(seq)], { logs })
+      expect(status).toBe(0)
+      const proven = { '-': `${log[seq]}\n`, p: out }
+      expect(await writ(['verify', '-', '--proof', 'p', '--key', key], { logs: proven })).toMatchObject({
+        status: 0,
+      })
+    }
+  })
+
+  test.each([1, 4, 5, 6, 7, 8, 11, 12])(
+    'each record that is left is proven where the first %i are gone',
+    async (gone) => {
+      const log = segmentedLog(
+        Array.from({ length: 13 }, () => ({})),
+        [gone],
+      )
+      const left = { 'a.jsonl': fileOf(log.files[1]!.lines), 'a.jsonl.checkpoint': noteOver(log.lines) }
+      for (let seq = gone; seq < 13; seq++) {
+        const { status, out } = await writ(['prove', 'a.jsonl', '--seq', String(seq)], { logs: left })
+        expect(status).toBe(0)
+        const checked = await writ(['verify', '-', '--proof', 'p', '--key', key], {
+          logs: { '-': `${log.lines[seq]}\n`, p: out },
+        })
+        expect(checked.out).toContain(`VALID (signed): this is record ${seq} of the 13 records`)
+      }
+    },
+  )
 
   test.each<
     [name: string, args: string[], logs: Record<string, string | Uint8Array>, status: number, said: string]
@@ -314,7 +354,31 @@ describe('writ prove, and writ verify --proof', () => {
       'the log is TRUNCATED',
     ],
     ['a record that is gone', ['audit.jsonl', '--seq', '3'], tail, 65, 'record 3 is gone'],
-    ['a record after some that are gone', ['audit.jsonl', '--seq', '7'], tail, 65, 'would need their hashes'],
+    [
+      'a record after some that are gone, and their tree',
+      ['audit.jsonl', '--seq', '7'],
+      {
+        ...tail,
+        'audit.jsonl': fileOf(noTree.files[1]!.lines),
+        'audit.jsonl.checkpoint': noteOver(noTree.lines),
+      },
+      65,
+      'does not hold the Merkle tree over them',
+    ],
+    [
+      'a record after some that are gone, whose tree is another one',
+      ['audit.jsonl', '--seq', '7'],
+      { ...tail, 'audit.jsonl.checkpoint': noteOver(noTree.lines) },
+      65,
+      'the log is REWRITTEN',
+    ],
+    [
+      'one finished segment',
+      ['audit.000000000004.jsonl', '--seq', '7'],
+      { ...tail, 'audit.000000000004.jsonl': log },
+      65,
+      'a finished segment of audit.jsonl',
+    ],
     ['no record', ['log'], signed, 64, 'which record?'],
     ['something else', ['log', '--seq', '-1'], signed, 64, '--seq'],
     ['something else', ['log', '--seq', '1e3'], signed, 64, 'is no number of a record'],

@@ -90,10 +90,36 @@ export class CompactTree {
     return root
   }
 
+  /**
+   * The tree over the leaves from `start` on, up to `end` or as far as there are any.
+   *
+   * @internal for ranges that RFC 6962 splits a tree into, which are made of whole nodes of this one.
+   */
+  between(start: number, end: number): CompactTree {
+    const part = new CompactTree()
+    let at = 0
+    for (const node of this.#nodes) {
+      const width = largestPower(this.#size - at)
+      if (at >= start && at < end) {
+        part.#nodes.push(node)
+        part.#size += width
+      }
+      at += width
+    }
+    return part
+  }
+
   /** Everything there is to it: {@link CompactTree.from} makes the same tree of it. */
   toJSON(): CompactTreeState {
     return { size: this.#size, nodes: this.#nodes.map((hash) => bytesToHex(hash)) }
   }
+}
+
+/** The largest power of two in a positive size: how many leaves the first of its perfect subtrees has. */
+function largestPower(size: number): number {
+  let power = 1
+  while (power * 2 <= size) power *= 2
+  return power
 }
 
 /** Sizes go beyond 32 bits, where the bitwise operators end. */

@@ -23,14 +23,20 @@ export class ProofBuilder {
   /**
    * A proof that leaf `index` is in the tree of the first `size` leaves.
    *
-   * @throws TypeError or RangeError unless `0 <= index < size < 2^53`.
+   * Where the oldest leaves are gone, the tree over them is enough: what the proof needs of them are subtrees
+   * that it holds. It is believed, as {@link CompactTree.from} says.
+   *
+   * @param gone the tree over the leaves before the first one that will be pushed; of no leaves when absent.
+   * @throws TypeError or RangeError unless `gone.size <= index < size < 2^53`.
    * @see RFC 6962, section 2.1.1
    */
-  static inclusion(index: number, size: number): ProofBuilder {
+  static inclusion(index: number, size: number, gone: CompactTree = new CompactTree()): ProofBuilder {
     readCount('size', size)
     readCount('index', index)
     if (index >= size) throw new RangeError(`index: leaf ${index} is not among the first ${size}`)
-    return new ProofBuilder(inclusionRanges(index, size), size)
+    if (index < gone.size)
+      throw new RangeError(`index: leaf ${index} is among the first ${gone.size}, which are gone`)
+    return new ProofBuilder(inclusionRanges(index, size), size, gone)
   }
 
   /**
@@ -45,14 +51,28 @@ export class ProofBuilder {
     return new ProofBuilder(consistencyRanges(first, second), second)
   }
 
-  private constructor(ranges: readonly LeafRange[], size: number) {
+  private constructor(ranges: readonly LeafRange[], size: number, gone?: CompactTree) {
     this.#size = size
     this.#hashes = new Array<Uint8Array>(ranges.length)
     this.#ranges = ranges.map((range, place) => ({ ...range, place })).sort((a, b) => a.start - b.start)
+    if (gone !== undefined) this.#passOver(gone)
+  }
+
+  /** Begins after the leaves that are gone, with what the proof needs of them. */
+  #passOver(gone: CompactTree): void {
+    this.#position = gone.size
+    for (const { start, end, place } of this.#ranges) {
+      if (start >= gone.size) return
+      this.#tree = gone.between(start, end)
+      if (end > gone.size) return
+      this.#hashes[place] = this.#tree.root()
+      this.#tree = new CompactTree()
+      this.#next += 1
+    }
   }
 
   /**
-   * Takes the leaf hash of the next leaf, from index 0 on. Those at and after the size are passed over.
+   * Takes the leaf hash of the next leaf, from index 0, or from the first that is not gone. Those at and after the size are passed over.
    *
    * @throws TypeError when it is not 32 bytes.
    */
