@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { expect, test } from 'vitest'
-import { type Sources, violations } from './source-rules.js'
+import { MAY_IMPORT, type Sources, violations } from './source-rules.js'
 
 const root = join(import.meta.dirname, '../..')
 const src = join(root, 'src')
@@ -36,12 +36,13 @@ function judge(path: string, text: string): string[] {
     'agent',
     'principal',
     'isolated',
+    'approvals',
     'adapters',
     'cli',
     'testing',
   ]
     .map((folder) => `${folder}/other.ts`)
-    .concat('index.ts', 'verify.ts', 'testing.ts', 'principal.ts', 'isolated.ts')
+    .concat('index.ts', 'verify.ts', 'testing.ts', 'principal.ts', 'isolated.ts', 'approvals.ts')
   const sources = new Map(bystanders.map((name) => [name, '']))
   return violations(sources.set(path, text), ['ulid', '@noble/hashes'], ['openai'])
 }
@@ -65,6 +66,17 @@ test.each([
   ['agent/a.ts', "import '../isolated/other.js'", 'agent may not import isolated'],
   ['index.ts', "export { x } from './isolated/other.js'", 'index.ts may not import isolated'],
   ['isolated.ts', "export { x } from './contract/other.js'", 'isolated.ts may not import contract'],
+  ['approvals/a.ts', "import '../session/other.js'", 'approvals may not import session'],
+  ['approvals/a.ts', "import '../audit/other.js'", 'approvals may not import audit'],
+  ['approvals/a.ts', "import '../isolated/other.js'", 'approvals may not import isolated'],
+  ['agent/a.ts', "import '../approvals/other.js'", 'agent may not import approvals'],
+  ['session/a.ts', "import '../approvals/other.js'", 'session may not import approvals'],
+  ['principal/a.ts', "import '../approvals/other.js'", 'principal may not import approvals'],
+  ['isolated/a.ts', "import '../principal/other.js'", 'isolated may not import principal'],
+  ['cli/a.ts', "import '../isolated/other.js'", 'cli may not import isolated'],
+  ['index.ts', "export { x } from './approvals/other.js'", 'index.ts may not import approvals'],
+  ['verify.ts', "export { x } from './principal/other.js'", 'verify.ts may not import principal'],
+  ['approvals.ts', "export { x } from './sinks/other.js'", 'approvals.ts may not import sinks'],
   ['testing/a.ts', "import '../session/other.js'", 'testing may not import session'],
   ['cli/a.ts', "import '../index.js'", 'cli may not import index.ts'],
   ['verify.ts', "export { x } from './sinks/other.js'", 'verify.ts may not import sinks'],
@@ -112,4 +124,32 @@ test.each([
   ['core/a.ts', 'switch (1) { default: throw new TypeError() } // throw new Error('],
 ])('nothing is wrong with %s: %s', (path, text) => {
   expect(judge(path, text)).toEqual([])
+})
+
+/** What the linter forbids, by the layer it forbids it to. */
+function forbiddenByLinter(): Map<string, readonly string[]> {
+  interface Override {
+    includes: string[]
+    linter: { rules: { style?: { noRestrictedImports?: { options?: { patterns: { group: string[] }[] } } } } }
+  }
+  const { overrides } = JSON.parse(readFileSync(join(root, 'biome.json'), 'utf8')) as {
+    overrides: Override[]
+  }
+  return new Map(
+    overrides.flatMap(({ includes, linter }) => {
+      const patterns = linter.rules.style?.noRestrictedImports?.options?.patterns ?? []
+      const groups = patterns.flatMap(({ group }) => group)
+      return includes.map((path) => [path.replace(/^src\/|\/\*\*$/g, ''), groups] as const)
+    }),
+  )
+}
+
+test('the linter forbids each layer every folder that it may not import', () => {
+  const folders = Object.keys(MAY_IMPORT).filter((name) => !name.endsWith('.ts'))
+  const linter = forbiddenByLinter()
+  for (const [layer, allowed] of Object.entries(MAY_IMPORT)) {
+    const forbidden = folders.filter((folder) => folder !== layer && !allowed.includes(folder))
+    const missing = forbidden.filter((folder) => linter.get(layer)?.includes(`**/${folder}/**`) !== true)
+    expect(missing, layer).toEqual([])
+  }
 })

@@ -5,7 +5,7 @@ import ts from 'typescript'
 export type Sources = ReadonlyMap<string, string>
 
 /** What each folder and each entry file may import, apart from itself. Whatever is missing is not allowed. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   contract: ['core'],
   audit: ['core'],
