@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, relative, sep } from 'node:path'
+import { join, posix, relative, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Agent, AuditSink, defineTool, ScopeKeys, type StandardSchema } from 'writ'
@@ -194,6 +194,24 @@ describe('documents', () => {
     },
   )
 
+  test('links to headings lead to one', async () => {
+    const documents = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md'))
+    const paths = ['README.md', 'SECURITY.md', 'COMPLIANCE.md', 'CHANGELOG.md', 'CONTRIBUTING.md']
+    const all = [...paths, ...documents.map((name) => `docs/${name}`)]
+    const texts = new Map(await Promise.all(all.map(async (path) => [path, await read(path)] as const)))
+    const broken: string[] = []
+    for (const [path, text] of texts) {
+      for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+        const [file = '', anchor] = target.split('#')
+        const other = file === '' ? path : posix.join(posix.dirname(path), file)
+        const isThere = await stat(join(root, other)).catch(() => undefined)
+        const isAnchor = anchor === undefined || anchorsOf(texts.get(other) ?? '').has(anchor)
+        if (isThere === undefined || !isAnchor) broken.push(`${path}: ${target}`)
+      }
+    }
+    expect(broken).toEqual([])
+  })
+
   test('SECURITY.md has sixteen promises, each with its test', async () => {
     const rows = [
       ...(await read('SECURITY.md')).matchAll(/^\| (\d+) \| .*`test\/promises\/p(\d\d)-\*` \|$/gm),
@@ -214,6 +232,19 @@ describe('documents', () => {
     expect(await read('SECURITY.md')).toContain(`| ${manifest.version.replace(/\d+$/, 'x')} | yes |`)
   })
 })
+
+/** What a link to a heading of this text may end in. */
+function anchorsOf(text: string): Set<string> {
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => String(heading))
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\s-]/g, '')
+        .replace(/\s/g, '-'),
+    ),
+  )
+}
 
 async function filesUnder(path: string): Promise<string[]> {
   const entries = await readdir(join(root, path), { recursive: true, withFileTypes: true })
