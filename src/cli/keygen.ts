@@ -2,7 +2,7 @@ import { SigningKey } from '../audit/note/signing-key.js'
 import { quote } from '../core/json-text.js'
 import { readArguments } from './arguments.js'
 import { type CliIo, EXIT, UsageError } from './cli-io.js'
-import { safeText } from './safe-text.js'
+import { safeText, shellWord } from './safe-text.js'
 
 const KEYGEN_HELP: string = `Usage: writ keygen <file> --name NAME
 
@@ -41,7 +41,7 @@ export async function keygen(args: readonly string[], io: CliIo): Promise<number
 
   ${shown} signs. Keep it where the agent can read it and nobody else can, and never in a repository.
   ${shown}.pub verifies; it is the line above. Give it to whoever checks the log, on another way than the log:
-    writ verify audit.jsonl --key ${shown}.pub
+    writ verify audit.jsonl --key ${shellWord(`${file}.pub`)}
 `)
   return EXIT.ok
 }

@@ -21,7 +21,7 @@ import { readArguments, readLogPath } from './arguments.js'
 import { type CliIo, EXIT, NotProven, UsageError } from './cli-io.js'
 import { openLog } from './log-files.js'
 import { pushAll } from './push-all.js'
-import { safeText } from './safe-text.js'
+import { safeText, shellWord } from './safe-text.js'
 
 const PROVE_HELP: string = `Usage: writ prove <log> --seq N [--out FILE]
 
@@ -84,7 +84,7 @@ export async function prove(args: readonly string[], io: CliIo): Promise<number>
   const file = safeText(out)
   await io.stdout.write(`${file} proves record ${seq}, which is in ${file}.record, as one of the ${checkpoint.size} records that were signed.
 It is checked without the log, with the key that the log's owner gives out:
-  writ verify ${file}.record --proof ${file} --key KEY
+  writ verify ${shellWord(`${out}.record`)} --proof ${shellWord(out)} --key KEY
 `)
   return EXIT.ok
 }

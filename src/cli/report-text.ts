@@ -49,7 +49,8 @@ export function reportText(files: LogFiles, report: VerifyReport, nowMs: number)
   if (report.first > 0) rows.push(['first', `record ${report.first}: what was before it is not there`])
   rows.push(...coverRows(report, nowMs), ...faultRows(report))
   for (const { size, outcome, assurance, detail } of report.checkpoints) {
-    if (outcome === 'holds') continue
+    // What cannot be checked breaks nothing: it is among the findings.
+    if (outcome === 'holds' || outcome === 'unchecked') continue
     const what = assurance === 'signed' ? 'a signed checkpoint' : 'what was kept elsewhere'
     rows.push([
       'broken',
@@ -60,11 +61,13 @@ export function reportText(files: LogFiles, report: VerifyReport, nowMs: number)
   return page(headline(report, nowMs), rows, advice(report))
 }
 
+/** Findings whose detail says what is the matter with one. */
+const OF_CHECKPOINTS = /^(?:checkpoint|unchecked)/
+
 const WORDS = {
   rewritten: 'the log was another one then',
   truncated: 'the log is shorter',
   out_of_time: 'not believed, because its key was not good at the time of its last record',
-  unchecked: 'cannot be checked',
 } as const
 
 function filesText(files: readonly string[]): string {
@@ -105,5 +108,6 @@ export function findingText({ kind, count, seq, ids, detail }: Finding): string 
   const at = seq === undefined ? '' : ` (from record ${seq} on)`
   const more = ids === undefined || ids.length <= MAX_IDS ? '' : ', …'
   const which = ids === undefined ? '' : `: ${ids.slice(0, MAX_IDS).map(safeText).join(', ')}${more}`
-  return `${kind}: ${count === 1 ? '' : `${count} `}${safeText(detail)}${which}${at}`
+  const how = count === 1 ? '' : OF_CHECKPOINTS.test(kind) ? `${count} of them: ` : `${count} `
+  return `${kind}: ${how}${safeText(detail)}${which}${at}`
 }

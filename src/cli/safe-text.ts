@@ -49,3 +49,9 @@ export function cut(text: string, columns: number): string {
 export function pad(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - displayWidth(text)))
 }
+
+/** A path as it is typed into a shell. */
+export function shellWord(path: string): string {
+  const shown = safeText(path)
+  return /^[\w./@:+,-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`
+}

@@ -70,9 +70,18 @@ function missing(report: ChainReport | VerifyReport): string {
   return '; it is signed, and more was required'
 }
 
+const GIVE_KEY: readonly string[] = [
+  'There are checkpoints beside this log that no key was given for. With the key that its owner gives out they',
+  'can be checked: --key.',
+  '',
+]
+
 /** What to do about it, in lines. */
-export function advice({ verdict }: ChainReport): readonly string[] {
-  return NEXT[verdict]
+export function advice(report: ChainReport | VerifyReport): readonly string[] {
+  const next = NEXT[report.verdict]
+  const isUnknown =
+    'findings' in report && report.findings.some(({ kind }) => kind === 'checkpoint_unknown_keys')
+  return report.verdict === 'UNANCHORED' && isUnknown ? [...GIVE_KEY, ...next] : next
 }
 
 /** The exit statuses of both commands, for their help. */

@@ -49,3 +49,20 @@ test('a log that cannot be read keeps none from being checked, and is named', as
   })
   expect(out).toMatch(/^VALID/)
 })
+
+test('a log that is signed says what to give, where no key was given', async () => {
+  const { status, out } = await writ(['verify', 'd/a.jsonl'], { logs })
+  expect(status).toBe(1)
+  expect(out).toContain('With the key that its owner gives out they\ncan be checked: --key.')
+  const unsigned = await writ(['verify', 'a.jsonl'], { logs: { 'a.jsonl': log } })
+  expect(unsigned.out).not.toContain('--key')
+})
+
+test('a command to be typed again is quoted where its paths need it', async () => {
+  const { out } = await writ(['prove', 'd/a.jsonl', '--seq', '1', '--out', "a 'good' proof"], { logs })
+  expect(out).toContain(
+    "writ verify 'a '\\''good'\\'' proof.record' --proof 'a '\\''good'\\'' proof' --key KEY",
+  )
+  const made = await writ(['keygen', 'my key', '--name', 'example.com/audit'])
+  expect(made.out).toContain("--key 'my key.pub'\n")
+})
