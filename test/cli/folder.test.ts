@@ -17,7 +17,7 @@ const logs = {
   'd/old.jsonl/x': 'x',
 }
 const ignored =
-  'Not looked at in this folder: a.jsonl.checkpoint.new (a checkpoint that was not finished), a.jsonl.lock (the lock of its writer), a.jsonl.torn-412 (set aside after a crash), b.jsonl.lock, notes\\u001b[31m.txt'
+  'Not looked at in this folder: a.jsonl.checkpoint.new (a checkpoint that was not finished), a.jsonl.lock (the lock of its writer), a.jsonl.torn-412 (set aside after a crash), b.jsonl.lock, notes\\u001b[31m.txt, old.jsonl'
 
 test('a folder says what it did not look at, and what that is where it belongs to a log', async () => {
   const text = await writ(['verify', 'd', '--key', key], { logs })

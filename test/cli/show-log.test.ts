@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest'
 import { Agent, AuditSink, defineTool, ScopeKeys } from 'writ'
 import * as z from 'zod'
 import { chain, fileOf } from '../support/audit-logs.js'
-import { headOf, keyOf, noteOver, segmentedLog, sessionMembers, timeOf } from '../support/signed-logs.js'
+import {
+  headOf,
+  historyOf,
+  keyOf,
+  noteOver,
+  segmentedLog,
+  sessionMembers,
+  timeOf,
+} from '../support/signed-logs.js'
 import { writ } from './test-io.js'
 
 const key = String(keyOf().verifierKey)
@@ -57,6 +65,23 @@ describe('writ show of a log in several files', () => {
     expect(gone.out).toMatch(/\nTRUNCATED: [^\n]*\n$/)
   })
 
+  test('what cannot be checked any more is a finding, and nothing is called broken', async () => {
+    const { 'd/audit.000000000000.jsonl': _, ...pruned } = logs as Record<string, string | Uint8Array>
+    const old = {
+      'd/audit.jsonl.checkpoints': historyOf([1, 2].map((size) => noteOver(rotated.lines, size))),
+    }
+    const { status, out } = await writ(['verify', 'd', '--key', key], { logs: { ...pruned, ...old } })
+    expect(status).toBe(0)
+    expect(out).toContain('finding  unchecked: 2 of them: the log that is left begins at record 4')
+    expect(out).not.toContain('broken')
+  })
+
+  test('writ reveal finds a record in a finished segment', async () => {
+    const args = ['--seq', '1', '--pointer', '/x', '--value', '1', '--keys', 'k']
+    const { err } = await writ(['reveal', 'd/audit.jsonl', ...args], { logs })
+    expect(err).toContain('record 1 commits to no value')
+  })
+
   test('--head, --checkpoint and --require mean what they mean to verify', async () => {
     const { size, hash } = headOf(rotated.lines)
     const anchored = ['--head', `${size}:${hash}`, '--require', 'anchored']
@@ -75,6 +100,8 @@ describe('writ show of a log in several files', () => {
     const many = { ...logs, 'd/b.jsonl': fileOf(lines.slice(1)) }
     const shown = await writ(['show', 'd', '--key', key], { logs: many })
     expect(shown.status).toBe(2)
+    const worseFirst = { ...logs, 'd/0.jsonl': fileOf(lines.slice(1)) }
+    expect(await writ(['show', 'd', '--key', key], { logs: worseFirst })).toMatchObject({ status: 2 })
     expect(shown.out).toMatch(
       /^== d\/audit\.jsonl\n[\s\S]*\nVALID [^\n]*\n\n== d\/b\.jsonl\n[\s\S]*\nTAMPERED: /,
     )
@@ -126,7 +153,8 @@ describe('nested sessions', () => {
   test('of a depth that is none, or beyond all reason, take no room', async () => {
     for (const depth of ['1e9', '-1', '"x"', '[]', '1.5']) {
       const odd = fileOf(chain([{ session: sessionMembers(ids[0] ?? ''), payload: `{"depth":${depth}}` }]))
-      const { out } = await writ(['show', 'log'], { logs: { log: odd } })
+      const { status, out } = await writ(['show', 'log'], { logs: { log: odd } })
+      expect(status).toBe(1)
       expect(out.match(/> /g)?.length ?? 0).toBeLessThanOrEqual(8)
     }
   })

@@ -69,9 +69,9 @@ export async function writ(args: readonly string[], world: World = {}): Promise<
     listFolder: (path) => {
       const prefix = path === '.' ? '' : `${path}/`
       const names = Object.keys(world.logs ?? {})
-        .filter((name) => name.startsWith(prefix) && !name.slice(prefix.length).includes('/'))
-        .map((name) => name.slice(prefix.length))
-      return names.length === 0 || path in (world.logs ?? {}) ? undefined : names.sort()
+        .filter((name) => name.startsWith(prefix))
+        .map((name) => name.slice(prefix.length).split('/', 1)[0] ?? '')
+      return names.length === 0 || path in (world.logs ?? {}) ? undefined : [...new Set(names)].sort()
     },
     makeFile: (path, data, secret = false) => {
       if (find(path) !== undefined || path in made) {

@@ -196,3 +196,10 @@ test('a proof in a tree of 2^52 leaves and more is verified with all its bits', 
     expect(verifyInclusion({ leafHash: leaf, index: elsewhere, size, root, proof })).toBe(false)
   }
 })
+
+test('of leaves that are gone there is no proof', () => {
+  const gone = new CompactTree()
+  for (const leaf of [1, 2, 3]) gone.append(leafHash(Uint8Array.of(leaf)))
+  expect(() => ProofBuilder.inclusion(2, 5, gone)).toThrow(RangeError)
+  expect(() => ProofBuilder.inclusion(3, 5, gone)).not.toThrow()
+})
