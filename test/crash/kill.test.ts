@@ -32,7 +32,7 @@ function recordsIn(path: string): AuditRecord[] {
 
 /** Runs the writer until it has acknowledged something, kills it at a moment of no meaning, and says what it acknowledged. */
 async function killedWriter(path: string, durability: Durability, afterMs: number): Promise<string[]> {
-  const child = start(killable, [path, durability])
+  const child = start(killable, [path, JSON.stringify({ durability })])
   let acknowledged = ''
   let complaint = ''
   child.stderr.on('data', (chunk: Buffer) => {
