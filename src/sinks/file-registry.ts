@@ -51,6 +51,11 @@ export function enlist(identity: string, file: OpenFile, leave: () => void): voi
   files.set(identity, { file, leave })
 }
 
+/** True when this thread has a writer of it. */
+export function isEnlisted(identity: string): boolean {
+  return openFiles().has(identity)
+}
+
 /** Takes a file off the list. */
 export function strike(identity: string): void {
   const files = openFiles()

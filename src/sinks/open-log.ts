@@ -7,6 +7,7 @@ import { closeQuietly, type FileIo, unavailable } from './file-open.js'
 import { setAside } from './file-recovery.js'
 import type { OpenFile } from './file-registry.js'
 import { syncFile } from './file-sync.js'
+import { refuseHeldLog } from './held-lock.js'
 import { LogFile } from './log-file.js'
 import { type LogScan, readFirstMs, scanLog } from './log-scan.js'
 import { listSegments, type Segment } from './segments.js'
@@ -44,6 +45,7 @@ export interface OpenedLog {
  * when it does not hold together, {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) otherwise.
  */
 export function openLog(io: FileIo, owner: OpenFile, options: OpenLogOptions): OpenedLog {
+  refuseHeldLog(io, options.path, owner.path)
   const file = LogFile.open(io, options.path, owner.path)
   try {
     file.claimedBy(new FileClaim(io, owner, file.identity, options.path))

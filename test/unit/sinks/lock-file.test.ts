@@ -124,11 +124,22 @@ describe('within reach of the sockets of the holder', () => {
     const asked: string[] = []
     const busy = here((name) => {
       asked.push(name)
-      return name === `writ-log:1${identity}` ? undefined : { release: () => undefined }
+      // Free when it is first looked at, before the log is opened; taken when the log is claimed.
+      return name === `writ-log:1${identity}` && asked.length > 1 ? undefined : { release: () => undefined }
     })
     expect(thrown(() => open(busy))).toMatchObject({ code: 'ERR_AUDIT_LOCKED' })
-    expect(asked).toEqual([`writ-log:${identity}`, `writ-log:1${identity}`])
+    expect(asked).toEqual([`writ-log:1${identity}`, `writ-log:${identity}`, `writ-log:1${identity}`])
     await open(free).close()
+  })
+
+  test('a log whose writer lives is refused before a file of it is made: its writer may be about to make it', async () => {
+    await killedWriter(free)
+    rmSync(path)
+    expect(thrown(() => open(here(() => undefined)))).toMatchObject({
+      code: 'ERR_AUDIT_LOCKED',
+      holder: expect.stringContaining('last seen at'),
+    })
+    expect(existsSync(path)).toBe(false)
   })
 
   test('sockets of another namespace say nothing', async () => {
@@ -205,7 +216,8 @@ describe('something else in its place', () => {
     const disk = new Disk()
     const refused = thrown(() => agentOn(fileSink(path, {}, seenFrom(ELSEWHERE, disk.io))))
     expect(refused).toMatchObject({ code: 'ERR_AUDIT_LOCKED' })
-    expect(disk.count('readSync')).toBe(1)
+    // A token's length, before the log is opened and when it is claimed.
+    expect(disk.count('readSync')).toBe(2)
     expect(statSync(lock).size).toBe(2 ** 30)
   })
 
