@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { AuditRecord } from 'writ'
@@ -101,3 +101,21 @@ test.skipIf(!hasCommand('jq', '--version'))('the shell check agrees', async () =
   const script = join(import.meta.dirname, '../../../scripts/verify.sh')
   expect(execFileSync('bash', [script, VECTOR], { encoding: 'utf8' })).toBe(`OK ${size} head ${head}\n`)
 })
+
+test.skipIf(!hasCommand('jq', '--version'))(
+  'the shell check takes the files of one log in their order',
+  async () => {
+    const bytes = readFileSync(VECTOR)
+    const { size, head } = await verifyLog(bytes)
+    const script = join(import.meta.dirname, '../../../scripts/verify.sh')
+    const folder = temporaryFolder()
+    const files = [join(folder, 'first.jsonl'), join(folder, 'second.jsonl')] as const
+    const cut = bytes.indexOf(10, bytes.length / 2) + 1
+    writeFileSync(files[0], bytes.subarray(0, cut))
+    writeFileSync(files[1], bytes.subarray(cut))
+    const check = (...args: string[]): string =>
+      spawnSync('bash', [script, ...args], { encoding: 'utf8' }).stdout
+    expect(check(...files)).toBe(`OK ${size} head ${head}\n`)
+    expect(check(...files.toReversed())).toMatch(/^BAD line 0: its prev_hash/)
+  },
+)
