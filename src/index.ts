@@ -21,6 +21,7 @@ export type {
 export type {
   AnySession,
   LlmRequest,
+  ModelReservation,
   Remaining,
   Reservation,
   ReserveRequest,
@@ -88,8 +89,8 @@ export type { LimitName, RollingLimitName, Usage } from './core/limits.js'
 export { LimitsUnavailable } from './core/limits-unavailable.js'
 export { ScopeKeyUnavailable } from './core/scope-key-unavailable.js'
 export { SessionRevoked } from './core/session-revoked.js'
-export { UnpricedModel, UsageInvalid } from './core/usage-errors.js'
-export { currentSession } from './session/current.js'
+export { UnmeteredRequest, UnpricedModel, UsageInvalid } from './core/usage-errors.js'
+export { currentSession, findCurrentSession } from './session/current.js'
 export type { LoopOptions } from './session/loop-options.js'
 export { AuditSink } from './sinks/audit-sink.js'
 export type { CallbackSinkOptions, RecordCallback } from './sinks/callback.js'

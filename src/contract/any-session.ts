@@ -21,14 +21,24 @@ export interface LlmRequest {
    * so that no two such calls run at once under a `tokens` limit.
    */
   readonly maxTokens?: number
+  /** With `maxOutputTokens` and in the place of `maxTokens`: most tokens of input, priced as input. */
+  readonly maxInputTokens?: number
+  /** With `maxInputTokens` and in the place of `maxTokens`: most tokens of output, priced as output. */
+  readonly maxOutputTokens?: number
   /**
    * Most US dollars the call may cost. Without it: the price of `maxTokens` where both are known, else
    * everything that is left.
    */
   readonly maxUsd?: number
   /**
+   * True where usage will be reported without `costUsd`: under a limit in US dollars, a model without a price
+   * is then refused before the call, not after it.
+   */
+  readonly mustHavePrice?: boolean
+  /**
    * What a call that threw has used, when that is known (a refused request costs nothing). Without it, a
-   * call that throws is charged all it held, because nobody can say what it spent.
+   * call that throws is charged all it held, because nobody can say what it spent. With `reserve` it is asked
+   * once, when the session stops before the reservation is settled; MUST NOT throw.
    */
   readonly usageOfError?: (error: unknown) => LlmUsage
 }
@@ -50,6 +60,22 @@ export interface Reservation<Actual> {
   settle(actual: Actual): void
   /** Gives everything back: nothing was spent. */
   release(): void
+}
+
+/** What is held for one model call, by somebody who sees it happen. */
+export interface ModelReservation extends Reservation<LlmUsage> {
+  /**
+   * Makes sure that what is held covers what has been used so far, and holds more where it does not. The call
+   * is not charged yet.
+   *
+   * @throws {@link BudgetExceeded} (ERR_BUDGET_EXCEEDED) when no limit allows more: the session is dead, and
+   *   the call is to be cut off.
+   * @throws {@link BudgetReserved} (ERR_BUDGET_RESERVED) when what is left is held by others: cut it off.
+   * @throws {@link UsageInvalid} (ERR_USAGE_INVALID) or {@link UnpricedModel} (ERR_UNPRICED_MODEL).
+   */
+  cover(soFar: LlmUsage): void
+  /** Charges all that is held: nobody can say what was used. The error is recorded by its name and code. */
+  forfeit(error?: unknown): void
 }
 
 /** What every session offers, whatever its tools. */
@@ -87,7 +113,7 @@ export interface AnySession {
    * @throws {@link BudgetReserved} (ERR_BUDGET_RESERVED) when it does not fit beside what calls in flight hold.
    * @throws {@link BudgetExceeded} (ERR_BUDGET_EXCEEDED) when it does not fit in what is left; the session is dead.
    */
-  reserve(request: LlmRequest): Reservation<LlmUsage>
+  reserve(request: LlmRequest): ModelReservation
   reserve(request: ReserveRequest): Reservation<Spent>
   /**
    * A short-lived signed token that says to one service who acts for whom with which tools. It is on

@@ -174,6 +174,20 @@ export class Meter implements MeterNode {
     return { usd, tokens }
   }
 
+  /** Replaces a hold by a larger one, as if nothing had been held before, or changes nothing and says why not. */
+  extend(hold: Hold, usd: NanoUsd, tokens: number): Hold | Breach | Held {
+    for (let meter: MeterNode | undefined = this; meter !== undefined; meter = meter.parent) {
+      meter.keep(-hold.usd, -hold.tokens)
+    }
+    const taken = this.hold(usd, tokens)
+    if (Object.hasOwn(taken, 'limit')) {
+      for (let meter: MeterNode | undefined = this; meter !== undefined; meter = meter.parent) {
+        meter.keep(hold.usd, hold.tokens)
+      }
+    }
+    return taken
+  }
+
   /**
    * Gives a hold back and charges what was really used, in full, whatever the limits say.
    *

@@ -129,3 +129,11 @@ export function priceUsage(rates: Rates, counts: TokenCounts): NanoUsd {
 export function priceCeiling(rates: Rates, tokens: number): NanoUsd {
   return priceTokens([[tokens, Math.max(rates.input, rates.output, rates.cachedInput, rates.cacheWrite)]])
 }
+
+/** What a call of so many tokens of input and of output costs at most at these rates. */
+export function priceBounds(rates: Rates, inputTokens: number, outputTokens: number): NanoUsd {
+  return priceTokens([
+    [inputTokens, Math.max(rates.input, rates.cachedInput, rates.cacheWrite)],
+    [outputTokens, rates.output],
+  ])
+}

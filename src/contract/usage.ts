@@ -20,6 +20,10 @@ export interface LlmUsage {
   readonly costUsd?: number
   /** How long the call took, in milliseconds. */
   readonly latencyMs?: number
+  /** True for counts that are no report of the provider: recorded as `metering: "estimated"`. */
+  readonly estimated?: boolean
+  /** Why the call has no result, if it has none; recorded by its name and code. */
+  readonly error?: unknown
 }
 
 /** The counts that prices apply to. */
@@ -36,6 +40,8 @@ export interface ParsedUsage extends TokenCounts {
   readonly reasoningTokens: number
   readonly costUsd: NanoUsd | undefined
   readonly latencyMs: number | undefined
+  readonly estimated: boolean
+  readonly error: unknown
 }
 
 const KNOWN: ReadonlySet<PropertyKey> = new Set([
@@ -47,6 +53,8 @@ const KNOWN: ReadonlySet<PropertyKey> = new Set([
   'reasoningTokens',
   'costUsd',
   'latencyMs',
+  'estimated',
+  'error',
 ] as const satisfies readonly (keyof LlmUsage)[])
 
 const MAX_MODEL_LENGTH = 256
@@ -100,6 +108,8 @@ export function parseUsage(value: unknown): ParsedUsage {
   ) {
     throw new UsageInvalid('latencyMs', latencyMs, 'milliseconds, not negative')
   }
+  const estimated = own('estimated') ?? false
+  if (typeof estimated !== 'boolean') throw new UsageInvalid('estimated', estimated, 'a boolean')
   const costUsd = own('costUsd')
   return {
     model,
@@ -110,6 +120,8 @@ export function parseUsage(value: unknown): ParsedUsage {
     reasoningTokens,
     costUsd: costUsd === undefined ? undefined : readUsd('costUsd', costUsd),
     latencyMs: latencyMs as number | undefined,
+    estimated,
+    error: own('error'),
   }
 }
 

@@ -28,3 +28,18 @@ export class UnpricedModel extends WritError {
     this.model = model
   }
 }
+
+/** A governed client was asked for something that spends in a way that is not metered. */
+export class UnmeteredRequest extends WritError {
+  override readonly name = 'UnmeteredRequest'
+  readonly code = 'ERR_UNMETERED_REQUEST'
+  /** What is not metered: an endpoint, or a part of a request. */
+  readonly what: string
+
+  constructor(what: string) {
+    super(
+      `${what} is not metered, so it was not sent; unmetered: 'observe' lets it pass, on record but at no cost`,
+    )
+    this.what = what
+  }
+}

@@ -37,3 +37,12 @@ export function currentSession(): AnySession {
   if (session === undefined) throw new NoSession()
   return session
 }
+
+/**
+ * As {@link currentSession}, for code that runs outside of sessions too: `undefined` there.
+ *
+ * @see {@link currentSession}
+ */
+export function findCurrentSession(): AnySession | undefined {
+  return storage?.getStore()?.handle
+}

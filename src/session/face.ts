@@ -1,6 +1,7 @@
 import type {
   AnySession,
   LlmRequest,
+  ModelReservation,
   Remaining,
   Reservation,
   ReserveRequest,
@@ -62,12 +63,12 @@ export abstract class SessionFace implements AnySession {
     recordLlm(this.#core, usage)
   }
 
-  reserve(request: LlmRequest): Reservation<LlmUsage>
+  reserve(request: LlmRequest): ModelReservation
   reserve(request: ReserveRequest): Reservation<Spent>
-  reserve(request: LlmRequest | ReserveRequest): Reservation<LlmUsage> | Reservation<Spent> {
-    return Object.hasOwn(request, 'model')
-      ? reserveLlm(this.#core, parseLlmRequest(request)).handOut()
-      : reserveAmounts(this.#core, request as ReserveRequest)
+  reserve(request: LlmRequest | ReserveRequest): ModelReservation | Reservation<Spent> {
+    if (!Object.hasOwn(request, 'model')) return reserveAmounts(this.#core, request as ReserveRequest)
+    const parsed = parseLlmRequest(request)
+    return reserveLlm(this.#core, parsed).handOutCall(parsed.usageOfError)
   }
 
   revoke(sessionId: string): void {

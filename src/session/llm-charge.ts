@@ -37,10 +37,10 @@ export function settleLlm(
   const record = payloads.llmCall(usage?.model ?? model ?? 'unknown', usage, tokens, {
     costUsd: refused !== undefined && hold === NOTHING ? undefined : cost.usd,
     pricedBy: cost.by,
-    metering: refused === undefined ? 'reported' : hold === NOTHING ? 'refused' : 'estimated',
+    metering: meteringOf(usage, refused, hold),
     enforcement,
     late,
-    error: refused,
+    error: refused ?? usage?.error,
   })
   try {
     core.emit('llm_call', record)
@@ -51,6 +51,15 @@ export function settleLlm(
   return refused === undefined ? undefined : { error: refused }
 }
 
+function meteringOf(
+  usage: ParsedUsage | undefined,
+  refused: unknown,
+  hold: Hold,
+): 'reported' | 'estimated' | 'refused' {
+  if (refused === undefined) return usage?.estimated === true ? 'estimated' : 'reported'
+  return hold === NOTHING ? 'refused' : 'estimated'
+}
+
 interface Cost {
   /** Undefined when the call has no price and needs none. */
   readonly usd: NanoUsd | undefined
@@ -58,7 +67,7 @@ interface Cost {
 }
 
 /** @throws {@link UnpricedModel} when US dollars are limited and nobody says what the call cost. */
-function priceOf(core: SessionCore, usage: ParsedUsage): Cost {
+export function priceOf(core: SessionCore, usage: ParsedUsage): Cost {
   if (usage.costUsd !== undefined) return { usd: usage.costUsd, by: 'caller' }
   const { prices } = core.agent
   const rates = prices.rates(usage.model)

@@ -7,7 +7,7 @@ import { formatUsd, type NanoUsd } from '../core/money.js'
 export interface Charge {
   readonly costUsd: NanoUsd | undefined
   readonly pricedBy: string
-  /** `reported`: by the provider. `estimated`: what was held, because nobody said. `refused`: the report could not be charged. */
+  /** `reported`: by the provider. `estimated`: what was held or made out, because nobody said. `refused`: the report could not be charged. */
   readonly metering: 'reported' | 'estimated' | 'refused'
   readonly enforcement: 'enforced' | 'observed'
   /** True for a call reported to a session that was dead already. */

@@ -1,15 +1,17 @@
 import type { LlmRequest, Reservation, ReserveRequest, Spent } from '../contract/any-session.js'
-import { type Breach, type Held, type Hold, NOTHING } from '../contract/meter.js'
-import { priceCeiling } from '../contract/prices.js'
+import { NOTHING } from '../contract/meter.js'
+import { priceBounds, priceCeiling } from '../contract/prices.js'
 import { type LlmUsage, readTokens, readUsd } from '../contract/usage.js'
-import { BudgetReserved } from '../core/errors.js'
+import { describe } from '../core/describe.js'
 import { isThenable, readFunction, readOptions, readText } from '../core/guards.js'
-import { fromNanoUsd, type NanoUsd } from '../core/money.js'
+import type { NanoUsd } from '../core/money.js'
+import { UnpricedModel } from '../core/usage-errors.js'
 import type { SessionCore } from './core.js'
 import type { Steps } from './decide.js'
 import type { LiveCall } from './live-call.js'
 import { settleLlm } from './llm-charge.js'
 import { AmountReservation, LlmReservation, parseAmounts } from './reservation.js'
+import { takeHold } from './take-hold.js'
 
 /**
  * Charges and records a model call that has happened: in a dead session as well, because the money is
@@ -31,10 +33,12 @@ export function recordLlm(core: SessionCore, reported: LlmUsage): void {
 }
 
 /** Holds what a model call may cost, and counts the call. */
-export function reserveLlm(core: SessionCore, { model, maxTokens, maxUsd }: ParsedRequest): LlmReservation {
+export function reserveLlm(core: SessionCore, request: ParsedRequest): LlmReservation {
   core.assertOpen()
+  const { model, maxTokens, maxUsd } = request
+  const ceiling = ceilingOf(core, request)
   const tokens = maxTokens ?? leftOf(core, 'tokens')
-  const usd = maxUsd ?? ceiling(core, model, maxTokens) ?? leftOf(core, 'usd')
+  const usd = maxUsd ?? ceiling ?? leftOf(core, 'usd')
   const hold = takeHold(core, usd, tokens)
   const breach = core.meter.count('llmCalls')
   if (breach !== undefined) {
@@ -81,21 +85,6 @@ export function reserveAmounts(core: SessionCore, request: ReserveRequest): Rese
   return new AmountReservation(core, takeHold(core, usd, tokens)).handOut()
 }
 
-const isBreach = (taken: Hold | Breach | Held): taken is Breach => Object.hasOwn(taken, 'meter')
-const isHeld = (taken: Hold | Held): taken is Held => Object.hasOwn(taken, 'asked')
-
-function takeHold(core: SessionCore, usd: NanoUsd, tokens: number): Hold {
-  const taken = core.meter.hold(usd, tokens)
-  if (isBreach(taken)) throw core.kill(taken)
-  if (isHeld(taken)) throw reserved(taken)
-  return taken
-}
-
-function reserved({ limit, asked, left, held }: Held): BudgetReserved {
-  const shown = (amount: number): number => (limit === 'usd' ? fromNanoUsd(amount) : amount)
-  return new BudgetReserved(limit, shown(asked), shown(left), shown(held))
-}
-
 /**
  * Everything that is left, for a call that does not say how much it may use; nothing where nothing is
  * limited. Where nothing is left, such a call asks for one more unit than there is, because it cannot be free.
@@ -106,33 +95,75 @@ function leftOf(core: SessionCore, name: 'usd' | 'tokens'): number {
   return Math.max(1, left)
 }
 
-function ceiling(core: SessionCore, model: string, maxTokens: number | undefined): NanoUsd | undefined {
-  const rates = maxTokens === undefined ? undefined : core.agent.prices.rates(model)
-  return rates === undefined || maxTokens === undefined ? undefined : priceCeiling(rates, maxTokens)
+function ceilingOf(
+  core: SessionCore,
+  { model, maxTokens, split, mustHavePrice }: ParsedRequest,
+): NanoUsd | undefined {
+  if (maxTokens === undefined && !mustHavePrice) return undefined
+  const rates = core.agent.prices.rates(model)
+  if (rates === undefined) {
+    if (mustHavePrice && core.meter.left('usd') !== Number.POSITIVE_INFINITY) throw new UnpricedModel(model)
+    return undefined
+  }
+  if (split !== undefined) return priceBounds(rates, split.inputTokens, split.outputTokens)
+  return maxTokens === undefined ? undefined : priceCeiling(rates, maxTokens)
 }
 
 interface ParsedRequest {
   readonly model: string
   readonly maxTokens: number | undefined
+  /** The two parts of `maxTokens`, where they are known. */
+  readonly split: { readonly inputTokens: number; readonly outputTokens: number } | undefined
   readonly maxUsd: NanoUsd | undefined
+  readonly mustHavePrice: boolean
   readonly usageOfError: LlmRequest['usageOfError']
 }
 
+const REQUEST_KEYS = [
+  'model',
+  'maxTokens',
+  'maxInputTokens',
+  'maxOutputTokens',
+  'maxUsd',
+  'mustHavePrice',
+  'usageOfError',
+] as const satisfies readonly (keyof LlmRequest)[]
+
 /** A request, each member of it read once. @throws TypeError, RangeError or {@link UsageInvalid} (ERR_USAGE_INVALID) */
 export function parseLlmRequest(value: unknown): ParsedRequest {
-  const { model, maxTokens, maxUsd, usageOfError } = readOptions('model call', value, [
-    'model',
-    'maxTokens',
-    'maxUsd',
-    'usageOfError',
-  ])
+  const given = readOptions('model call', value, REQUEST_KEYS)
+  const { model, maxTokens, maxUsd, mustHavePrice = false, usageOfError } = given
+  if (typeof mustHavePrice !== 'boolean') {
+    throw new TypeError(`model call.mustHavePrice: expected a boolean, got ${describe(mustHavePrice)}`)
+  }
+  const split = parseSplit(given)
+  const whole = split === undefined ? undefined : split.inputTokens + split.outputTokens
   return {
     model: readText('model', model, 256),
-    maxTokens: maxTokens === undefined ? undefined : readTokens('maxTokens', maxTokens),
+    maxTokens: maxTokens === undefined ? whole : readTokens('maxTokens', maxTokens),
+    split,
     maxUsd: maxUsd === undefined ? undefined : readUsd('maxUsd', maxUsd),
+    mustHavePrice,
     usageOfError:
       usageOfError === undefined
         ? undefined
         : readFunction<NonNullable<LlmRequest['usageOfError']>>('model call: usageOfError', usageOfError),
   }
+}
+
+function parseSplit({
+  maxTokens,
+  maxInputTokens,
+  maxOutputTokens,
+}: {
+  readonly [K in (typeof REQUEST_KEYS)[number]]?: unknown
+}): ParsedRequest['split'] {
+  if (maxInputTokens === undefined && maxOutputTokens === undefined) return undefined
+  if (maxInputTokens === undefined || maxOutputTokens === undefined || maxTokens !== undefined) {
+    throw new TypeError('model call: give maxInputTokens and maxOutputTokens together, and no maxTokens')
+  }
+  const inputTokens = readTokens('maxInputTokens', maxInputTokens)
+  const outputTokens = readTokens('maxOutputTokens', maxOutputTokens)
+  readTokens('maxInputTokens + maxOutputTokens', inputTokens + outputTokens)
+  return { inputTokens, outputTokens }
 }

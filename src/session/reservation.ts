@@ -1,17 +1,18 @@
-import type { Reservation, Spent } from '../contract/any-session.js'
+import type { LlmRequest, ModelReservation, Reservation, Spent } from '../contract/any-session.js'
 import type { Hold } from '../contract/meter.js'
-import { type LlmUsage, readTokens, readUsd } from '../contract/usage.js'
+import { type LlmUsage, parseUsage, readTokens, readUsd } from '../contract/usage.js'
 import { readOptions } from '../core/guards.js'
 import type { NanoUsd } from '../core/money.js'
 import type { SessionCore } from './core.js'
 import { Live } from './live.js'
-import { type Failure, settleLlm } from './llm-charge.js'
+import { type Failure, priceOf, settleLlm } from './llm-charge.js'
 import * as payloads from './llm-payloads.js'
+import { takeHold } from './take-hold.js'
 
 /** A hold that is settled exactly once: by its owner, or in full when the session has to stop. */
 abstract class OpenReservation<Actual> extends Live implements Reservation<Actual> {
   protected readonly core: SessionCore
-  protected readonly hold: Hold
+  protected hold: Hold
   #settled = false
 
   constructor(core: SessionCore, hold: Hold) {
@@ -42,6 +43,10 @@ abstract class OpenReservation<Actual> extends Live implements Reservation<Actua
   /** Nobody can say any more what was spent: all that was held. */
   override abort(reason: unknown): void {
     if (this.#close()) this.chargeHold(reason)
+  }
+
+  protected get isSettled(): boolean {
+    return this.#settled
   }
 
   protected abstract charge(actual: Actual): Failure | undefined
@@ -83,12 +88,38 @@ export class AmountReservation extends OpenReservation<Spent> {
 }
 
 /** The hold of one model call. */
-export class LlmReservation extends OpenReservation<LlmUsage> {
+export class LlmReservation extends OpenReservation<LlmUsage> implements ModelReservation {
   readonly #model: string
+  #usageOfError: LlmRequest['usageOfError']
 
   constructor(core: SessionCore, hold: Hold, model: string) {
     super(core, hold)
     this.#model = model
+  }
+
+  /** As {@link OpenReservation.handOut}, for somebody who sees the call happen and may know what it has used. */
+  handOutCall(usageOfError: LlmRequest['usageOfError']): ModelReservation {
+    this.#usageOfError = usageOfError
+    return Object.freeze({
+      ...this.handOut(),
+      cover: (soFar: LlmUsage): void => this.cover(soFar),
+      forfeit: (error?: unknown): void => this.forfeit(error),
+    })
+  }
+
+  cover(soFar: LlmUsage): void {
+    if (this.isSettled) return
+    const { core, hold } = this
+    const usage = parseUsage(soFar)
+    const usd = Math.max(hold.usd, priceOf(core, usage).usd ?? 0)
+    const tokens = Math.max(hold.tokens, usage.inputTokens + usage.outputTokens)
+    if (usd === hold.usd && tokens === hold.tokens) return
+    this.hold = takeHold(core, usd, tokens, hold)
+  }
+
+  forfeit(error?: unknown): void {
+    this.#usageOfError = undefined
+    this.abort(error)
   }
 
   /** As `settle`, for usage that has to be asked for and may not come. */
@@ -109,6 +140,11 @@ export class LlmReservation extends OpenReservation<LlmUsage> {
 
   protected override chargeHold(reason: unknown): void {
     const { core, hold } = this
+    const ask = this.#usageOfError
+    if (ask !== undefined) {
+      settleLlm(core, hold, this.#model, () => ask(reason), 'enforced')
+      return
+    }
     core.meter.settle(hold, hold.usd, hold.tokens)
     core.note(
       'llm_call',

@@ -8,10 +8,14 @@ const make = () => {
   return { audit, agent: new Agent({ identity: 'guards', budget: { usd: 1 }, audit }) }
 }
 
-test('a reservation that is handed out has two methods and nothing behind them', () => {
+test('a reservation that is handed out has its methods and nothing behind them', () => {
   const session = make().agent.open('alice')
-  for (const reservation of [session.reserve({ usd: 0.1 }), session.reserve({ model: 'm', maxUsd: 0.1 })]) {
-    expect(Reflect.ownKeys(reservation)).toEqual(['settle', 'release'])
+  const ofCall = session.reserve({ model: 'm', maxUsd: 0.1 })
+  for (const [reservation, methods] of [
+    [session.reserve({ usd: 0.1 }), ['settle', 'release']],
+    [ofCall, ['settle', 'release', 'cover', 'forfeit']],
+  ] as const) {
+    expect(Reflect.ownKeys(reservation)).toEqual(methods)
     expect(Object.getPrototypeOf(reservation)).toBe(Object.prototype)
     expect(Object.isFrozen(reservation)).toBe(true)
   }

@@ -28,6 +28,8 @@ test('usage is read with money as nano-USD, and absent counts as zero', () => {
     reasoningTokens: 0,
     costUsd: 12_000_000,
     latencyMs: 812.5,
+    estimated: false,
+    error: undefined,
   })
   expect(parseUsage(usage)).toMatchObject({ costUsd: undefined, latencyMs: undefined })
 })

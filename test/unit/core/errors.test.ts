@@ -53,6 +53,12 @@ const ERRORS: [writ.WritError, writ.WritErrorCode, Record<string, unknown>, RegE
     { path: '/keys', cause },
     /^scope keys in \/keys: it is no folder$/,
   ],
+  [
+    new writ.UnmeteredRequest('POST /images'),
+    'ERR_UNMETERED_REQUEST',
+    { what: 'POST /images' },
+    /POST \/images is not metered/,
+  ],
   [new writ.UnpricedModel('m"1'), 'ERR_UNPRICED_MODEL', { model: 'm"1' }, /"m\\"1"/],
   [
     new writ.AuditUnavailable('disk full', { path: '/log', cause }),
