@@ -8,6 +8,7 @@ export default defineConfig({
     principal: 'src/principal.ts',
     isolated: 'src/isolated.ts',
     approvals: 'src/approvals.ts',
+    openai: 'src/adapters/openai.ts',
     cli: 'src/cli/main.ts',
   },
   tsconfig: 'tsconfig.build.json',
@@ -30,6 +31,7 @@ export default defineConfig({
       principal: 'src/principal.ts',
       isolated: 'src/isolated.ts',
       approvals: 'src/approvals.ts',
+      openai: 'src/adapters/openai.ts',
     },
     // tsup passes `baseUrl`, which TypeScript 6 deprecates.
     compilerOptions: { ignoreDeprecations: '6.0' },

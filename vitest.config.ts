@@ -12,6 +12,7 @@ export default defineConfig({
       { find: /^writ\/principal$/, replacement: source('principal.ts') },
       { find: /^writ\/isolated$/, replacement: source('isolated.ts') },
       { find: /^writ\/approvals$/, replacement: source('approvals.ts') },
+      { find: /^writ\/openai$/, replacement: source('adapters/openai.ts') },
     ],
   },
   test: {

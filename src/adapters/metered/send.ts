@@ -1,0 +1,116 @@
+import type { AnySession } from '../../index.js'
+import { type EventReading, meteredBody } from './metered-body.js'
+import type { CallBounds, ReportedTokens } from './metered-call.js'
+import { MeteredCall } from './metered-call.js'
+import { refusedResponse } from './refused-response.js'
+import { utf8Bytes } from './text-size.js'
+
+/** How a provider says what a call used. */
+export interface UsageReader {
+  /** What a reply says that it used; `undefined` where it does not say. */
+  readonly ofReply: (reply: unknown) => ReportedTokens | undefined
+  /** What an event of a stream says; made once for each stream. */
+  readonly ofEvents: () => (data: string) => EventReading
+  /** Whether the reader of events hides any. */
+  readonly hides: boolean
+}
+
+/** Why a provider did not serve a request; recorded by its name and code. */
+interface HttpFailure {
+  readonly name: 'HttpError'
+  readonly code: string
+}
+
+/** Codes of connections that were never made: nothing was asked, so nothing is charged. */
+const NEVER_SENT: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+/**
+ * Makes one model call over HTTP under a session, and meters what comes back. A refusal comes back as a
+ * response that throws it; a connection that fails rejects, as `fetch` does.
+ *
+ * @param send makes the request with the signal that it is given.
+ */
+export async function sendMetered(
+  session: AnySession,
+  bounds: CallBounds,
+  caller: AbortSignal | undefined,
+  send: (signal: AbortSignal) => Promise<Response>,
+  usage: UsageReader,
+): Promise<Response> {
+  let call: MeteredCall
+  try {
+    call = new MeteredCall(session, bounds, caller)
+  } catch (refusal) {
+    return refusedResponse(refusal)
+  }
+  try {
+    const response = await send(call.signal)
+    if (!response.ok) return refuse(call, response)
+    const type = response.headers.get('content-type') ?? ''
+    if (response.body !== null && type.toLowerCase().includes('text/event-stream')) {
+      return withBody(response, meteredBody(response.body, call, usage.ofEvents(), usage.hides))
+    }
+    return await whole(call, response, usage)
+  } catch (error) {
+    if (isNeverSent(error)) call.refuse(error)
+    else call.stop(error)
+    if (call.stopped !== undefined) return refusedResponse(call.stopped.reason)
+    throw error
+  }
+}
+
+/** A reply that is not streamed is charged before anybody sees it. */
+async function whole(call: MeteredCall, response: Response, usage: UsageReader): Promise<Response> {
+  const text = await response.text()
+  const reported = usage.ofReply(parse(text))
+  try {
+    if (reported === undefined) {
+      call.receive(utf8Bytes(text))
+      call.finishUnreported()
+    } else call.finish(reported)
+  } catch (refusal) {
+    return refusedResponse(refusal)
+  } finally {
+    call.detach()
+  }
+  return withBody(response, text)
+}
+
+/** Providers charge nothing for what they did not serve. */
+function refuse(call: MeteredCall, response: Response): Response {
+  const failure: HttpFailure = { name: 'HttpError', code: `HTTP_${response.status}` }
+  call.detach()
+  try {
+    call.refuse(failure)
+  } catch (refusal) {
+    return refusedResponse(refusal)
+  }
+  return response
+}
+
+function withBody(response: Response, body: ReadableStream<Uint8Array> | string): Response {
+  const { status, statusText, headers, url } = response
+  const replaced = new Response(body, { status, statusText, headers })
+  Object.defineProperty(replaced, 'url', { value: url })
+  return replaced
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isNeverSent(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && NEVER_SENT.has(cause.code)
+}

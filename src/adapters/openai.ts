@@ -1,0 +1,5 @@
+export type { SessionChoice } from './metered/find-session.js'
+export type { GovernedFetchOptions } from './metered/settings.js'
+export { COVERAGE, type CoveredEndpoint, type Governance } from './openai/coverage.js'
+export { governedFetch, type OpenAiOptions } from './openai/governed-fetch.js'
+export { runFunctionCalls, runToolCalls } from './openai/tool-calls.js'

@@ -1,0 +1,156 @@
+import type { CallBounds } from '../metered/metered-call.js'
+import type { GovernedFetchOptions } from '../metered/settings.js'
+import { estimateTokens, utf8Bytes } from '../metered/text-size.js'
+import { membersOf } from './usage.js'
+
+type Body = Readonly<Record<string, unknown>>
+
+/** A request that is metered. */
+export interface MeteredRequest {
+  readonly bounds: CallBounds
+  /** The body to send. */
+  readonly body: string
+  /** True where usage was asked for in the caller's stead: the chunk that brings it is to be hidden. */
+  readonly hidesUsage: boolean
+  /** What in it is not metered, if anything is. */
+  readonly unmetered: string | undefined
+}
+
+/** Tools that the caller runs. All others are run by OpenAI, for fees of their own and past the session. */
+const CALLER_TOOLS: ReadonlySet<unknown> = new Set([
+  'function',
+  'custom',
+  'local_shell',
+  'apply_patch',
+  'computer',
+  'computer_use_preview',
+  'namespace',
+])
+
+/** Input whose tokens do not show in what is sent: pictures, sound, files, what the server has kept. */
+const UNBOUNDED_TYPES: ReadonlySet<unknown> = new Set([
+  'image_url',
+  'input_image',
+  'input_audio',
+  'file',
+  'input_file',
+  'image_file',
+  'item_reference',
+])
+const UNBOUNDED_MEMBERS = ['previous_response_id', 'conversation'] as const
+
+/**
+ * Reads the request of a metered endpoint.
+ *
+ * @throws TypeError for a body that is no JSON object, or without a model in it or in the path.
+ */
+export function readRequest(
+  path: string,
+  text: unknown,
+  includeUsage: boolean,
+  { assumeOutputTokens, estimateInputTokens }: GovernedFetchOptions,
+): MeteredRequest {
+  const body = parseBody(path, text)
+  const seen = { bytes: 0, isUnbounded: false }
+  measure(body, seen, 0)
+  const isKept =
+    UNBOUNDED_MEMBERS.some((name) => (body[name] ?? undefined) !== undefined) ||
+    membersOf(body['prompt'])?.['id'] !== undefined
+  const estimated = estimateInputTokens?.(body)
+  const hidesUsage =
+    includeUsage && body['stream'] === true && /completions\/?$/.test(path) && !hasUsage(body)
+  return {
+    bounds: {
+      model: readModel(path, body),
+      inputTokens: estimated ?? estimateTokens(seen.bytes),
+      isInputBounded: estimated !== undefined || !(seen.isUnbounded || isKept),
+      isStreamed: body['stream'] === true,
+      maxOutputTokens: /embeddings\/?$/.test(path) ? 0 : (outputBound(path, body) ?? assumeOutputTokens),
+    },
+    body: hidesUsage
+      ? JSON.stringify({
+          ...body,
+          stream_options: { ...membersOf(body['stream_options']), include_usage: true },
+        })
+      : (text as string),
+    hidesUsage,
+    unmetered: unmeteredPart(body),
+  }
+}
+
+function parseBody(path: string, text: unknown): Body {
+  let body: unknown
+  try {
+    body = typeof text === 'string' ? JSON.parse(text) : undefined
+  } catch {
+    body = undefined
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new TypeError(`governedFetch: ${path} needs a body that is the text of a JSON object`)
+  }
+  return body as Body
+}
+
+/** The model as the request names it; Azure may name it in the path alone. */
+function readModel(path: string, body: Body): string {
+  const { model } = body
+  if (typeof model === 'string' && model !== '') return model
+  const deployment = /\/deployments\/([^/]+)\//.exec(path)?.[1]
+  if (deployment !== undefined) return decodeURIComponent(deployment)
+  throw new TypeError(`governedFetch: ${path} needs a model, so that the call can be priced`)
+}
+
+const hasUsage = (body: Body): boolean => membersOf(body['stream_options'])?.['include_usage'] === true
+
+/** Most tokens that a request allows as output; `undefined` where it sets no bound. */
+function outputBound(path: string, body: Body): number | undefined {
+  const each =
+    count(body['max_completion_tokens']) ?? count(body['max_output_tokens']) ?? count(body['max_tokens'])
+  if (each === undefined || /responses(\/compact)?\/?$/.test(path)) return each
+  const bound = each * Math.max(count(body['n']) ?? 1, count(body['best_of']) ?? 1, prompts(body))
+  return Number.isSafeInteger(bound) ? bound : undefined
+}
+
+/** How many prompts one request of the older completions has. */
+function prompts({ prompt }: Body): number {
+  return Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt.length : 1
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
+}
+
+function unmeteredPart(body: Body): string | undefined {
+  if (body['background'] === true) return 'a response in the background'
+  if ((body['web_search_options'] ?? undefined) !== undefined) return 'web_search_options'
+  const tools = body['tools']
+  if (!Array.isArray(tools)) return undefined
+  for (const tool of tools) {
+    const type = membersOf(tool)?.['type']
+    if (!CALLER_TOOLS.has(type)) return `the hosted tool ${JSON.stringify(type)}`
+  }
+  return undefined
+}
+
+const MAX_DEPTH = 256
+
+/** Adds up what a body has as text: names, texts and a little for each number and member. */
+function measure(value: unknown, seen: { bytes: number; isUnbounded: boolean }, depth: number): void {
+  if (typeof value === 'string') {
+    // Encoded media are no text: what they cost has nothing to do with their length.
+    if (value.startsWith('data:')) seen.isUnbounded = true
+    else seen.bytes += utf8Bytes(value) + 3
+  } else if (typeof value !== 'object' || value === null) {
+    seen.bytes += 3
+  } else if (depth > MAX_DEPTH) {
+    seen.isUnbounded = true
+  } else if (UNBOUNDED_TYPES.has(membersOf(value)?.['type'])) {
+    seen.isUnbounded = true
+  } else {
+    const isList = Array.isArray(value)
+    for (const [name, member] of Object.entries(value)) {
+      if (!isList) seen.bytes += utf8Bytes(name) + 3
+      measure(member, seen, depth + 1)
+    }
+  }
+}
