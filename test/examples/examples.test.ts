@@ -94,6 +94,21 @@ test('the workers share one budget: one dies of its slice, one is denied, and th
   ])
 })
 
+test('the governed program is ten lines longer than it was, and is cut off in the middle of a stream', async () => {
+  const source = await readFile(join(REPOSITORY, 'examples/openai.ts'), 'utf8')
+  expect(source.match(/ \/\/ \+$/gm)?.length).toBeLessThanOrEqual(10)
+  const example = await run('openai')
+  expect(example.output).toContain('10 words')
+  expect(example.output).toContain('stopped: ERR_BUDGET_EXCEEDED, usd')
+  expect(payloads(example, 'llm_call').map(({ metering }) => metering)).toEqual([
+    'reported',
+    'reported',
+    'reported',
+    'estimated',
+  ])
+  expect(payloads(example, 'session_end')).toMatchObject([{ outcome: 'completed' }, { outcome: 'killed' }])
+})
+
 test('the synchronous session returns its total, and ends a loop', async () => {
   const example = await run('sync-session')
   expect(example.output).toContain('90 percent: predicate_false')
