@@ -1,16 +1,31 @@
 import { describe } from '../core/describe.js'
-import { isPlainObject, readFunction, readOptions } from '../core/guards.js'
-import { MAX_USD, type NanoUsd, priceTokens, toNanoUsd } from '../core/money.js'
-import type { TokenCounts } from './usage.js'
+import { isPlainObject, readCount, readFunction, readOptions, readText } from '../core/guards.js'
+import { MAX_USD, toNanoUsd } from '../core/money.js'
+import type { BaseRates, Rates } from './rates.js'
 
-/** What a model costs, in US dollars per million tokens. */
-export interface ModelPrice {
+/** What tokens cost, in US dollars per million. */
+export interface TokenPrice {
   readonly inputUsdPerMTok: number
   readonly outputUsdPerMTok: number
   /** For input tokens read from a cache; without it they cost what input costs. */
   readonly cachedInputUsdPerMTok?: number
   /** For input tokens written to a cache; without it they cost what input costs. */
   readonly cacheWriteUsdPerMTok?: number
+  /** For input tokens written to a cache that keeps them for an hour; without it they cost what cache writes cost. */
+  readonly cacheWrite1hUsdPerMTok?: number
+}
+
+/** What a model costs in calls with more than so many tokens of input: all tokens of such a call cost this. */
+export interface PriceTier extends TokenPrice {
+  readonly aboveInputTokens: number
+}
+
+/** What a model costs. */
+export interface ModelPrice extends TokenPrice {
+  /** Other prices for long input. */
+  readonly tiers?: readonly PriceTier[]
+  /** Which entry of a source this is, up to 256 characters; recorded as `priced_by` in the place of the source's name. */
+  readonly entry?: string
 }
 
 /** Prices by exact model name. */
@@ -24,20 +39,13 @@ export interface PriceSource {
   readonly price: (model: string) => ModelPrice | undefined
 }
 
-/** Nano-USD per million tokens: an integer for every price with at most nine decimal places. */
-export interface Rates {
-  readonly input: number
-  readonly output: number
-  readonly cachedInput: number
-  readonly cacheWrite: number
-}
-
 const PRICE_KEYS = [
   'inputUsdPerMTok',
   'outputUsdPerMTok',
   'cachedInputUsdPerMTok',
   'cacheWriteUsdPerMTok',
-] as const satisfies readonly (keyof ModelPrice)[]
+  'cacheWrite1hUsdPerMTok',
+] as const satisfies readonly (keyof TokenPrice)[]
 
 /** The prices of an agent, parsed once. */
 export class Prices {
@@ -92,7 +100,27 @@ export class Prices {
 }
 
 function parsePrice(label: string, value: unknown): Rates {
-  const given = readOptions(label, value, PRICE_KEYS)
+  const { tiers, entry, ...given } = readOptions(label, value, [...PRICE_KEYS, 'tiers', 'entry'])
+  if (tiers !== undefined && !Array.isArray(tiers))
+    throw new TypeError(`${label}.tiers: expected an array, got ${describe(tiers)}`)
+  const parsed = (tiers ?? []).map((tier, index) => parseTier(`${label}.tiers[${index}]`, tier))
+  parsed.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens)
+  return Object.freeze({
+    ...parseTokenPrice(label, given),
+    tiers: Object.freeze(parsed),
+    entry: entry === undefined ? undefined : readText(`${label}.entry`, entry, 256),
+  })
+}
+
+function parseTier(label: string, value: unknown): Rates['tiers'][number] {
+  const { aboveInputTokens, ...given } = readOptions(label, value, [...PRICE_KEYS, 'aboveInputTokens'])
+  return Object.freeze({
+    ...parseTokenPrice(label, given),
+    aboveInputTokens: readCount(`${label}.aboveInputTokens`, aboveInputTokens),
+  })
+}
+
+function parseTokenPrice(label: string, given: { readonly [K in keyof TokenPrice]?: unknown }): BaseRates {
   const rate = (key: (typeof PRICE_KEYS)[number]): number | undefined => {
     const usd = given[key]
     if (usd === undefined) return undefined
@@ -106,34 +134,12 @@ function parsePrice(label: string, value: unknown): Rates {
   if (input === undefined || output === undefined) {
     throw new TypeError(`${label}: needs inputUsdPerMTok and outputUsdPerMTok`)
   }
-  return Object.freeze({
+  const cacheWrite = rate('cacheWriteUsdPerMTok') ?? input
+  return {
     input,
     output,
     cachedInput: rate('cachedInputUsdPerMTok') ?? input,
-    cacheWrite: rate('cacheWriteUsdPerMTok') ?? input,
-  })
-}
-
-/** What a call cost at these rates, rounded up to a nano-USD. */
-export function priceUsage(rates: Rates, counts: TokenCounts): NanoUsd {
-  const plainInput = counts.inputTokens - counts.cachedInputTokens - counts.cacheWriteTokens
-  return priceTokens([
-    [plainInput, rates.input],
-    [counts.cachedInputTokens, rates.cachedInput],
-    [counts.cacheWriteTokens, rates.cacheWrite],
-    [counts.outputTokens, rates.output],
-  ])
-}
-
-/** What `tokens` tokens cost at most at these rates. */
-export function priceCeiling(rates: Rates, tokens: number): NanoUsd {
-  return priceTokens([[tokens, Math.max(rates.input, rates.output, rates.cachedInput, rates.cacheWrite)]])
-}
-
-/** What a call of so many tokens of input and of output costs at most at these rates. */
-export function priceBounds(rates: Rates, inputTokens: number, outputTokens: number): NanoUsd {
-  return priceTokens([
-    [inputTokens, Math.max(rates.input, rates.cachedInput, rates.cacheWrite)],
-    [outputTokens, rates.output],
-  ])
+    cacheWrite,
+    cacheWrite1h: rate('cacheWrite1hUsdPerMTok') ?? cacheWrite,
+  }
 }

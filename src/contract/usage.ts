@@ -14,6 +14,8 @@ export interface LlmUsage {
   readonly cachedInputTokens?: number
   /** Of the input: written to a cache. */
   readonly cacheWriteTokens?: number
+  /** Of those written to a cache: kept for an hour, at a price of their own. */
+  readonly cacheWrite1hTokens?: number
   /** Of the output: reasoning. */
   readonly reasoningTokens?: number
   /** What the call cost, in US dollars; without it, the price comes from the agent's `prices`. */
@@ -32,6 +34,7 @@ export interface TokenCounts {
   readonly outputTokens: number
   readonly cachedInputTokens: number
   readonly cacheWriteTokens: number
+  readonly cacheWrite1hTokens: number
 }
 
 /** {@link LlmUsage} after every number was checked. */
@@ -50,6 +53,7 @@ const KNOWN: ReadonlySet<PropertyKey> = new Set([
   'outputTokens',
   'cachedInputTokens',
   'cacheWriteTokens',
+  'cacheWrite1hTokens',
   'reasoningTokens',
   'costUsd',
   'latencyMs',
@@ -83,12 +87,20 @@ export function parseUsage(value: unknown): ParsedUsage {
   const outputTokens = count('outputTokens')
   const cachedInputTokens = count('cachedInputTokens', 0)
   const cacheWriteTokens = count('cacheWriteTokens', 0)
+  const cacheWrite1hTokens = count('cacheWrite1hTokens', 0)
   const reasoningTokens = count('reasoningTokens', 0)
   if (cachedInputTokens + cacheWriteTokens > inputTokens) {
     throw new UsageInvalid(
       'inputTokens',
       inputTokens,
       'at least cachedInputTokens + cacheWriteTokens, which it includes',
+    )
+  }
+  if (cacheWrite1hTokens > cacheWriteTokens) {
+    throw new UsageInvalid(
+      'cacheWriteTokens',
+      cacheWriteTokens,
+      'at least cacheWrite1hTokens, which it includes',
     )
   }
   if (reasoningTokens > outputTokens) {
@@ -117,6 +129,7 @@ export function parseUsage(value: unknown): ParsedUsage {
     outputTokens,
     cachedInputTokens,
     cacheWriteTokens,
+    cacheWrite1hTokens,
     reasoningTokens,
     costUsd: costUsd === undefined ? undefined : readUsd('costUsd', costUsd),
     latencyMs: latencyMs as number | undefined,

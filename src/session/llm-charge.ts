@@ -1,5 +1,5 @@
 import { type Hold, NOTHING } from '../contract/meter.js'
-import { priceUsage } from '../contract/prices.js'
+import { priceUsage } from '../contract/rates.js'
 import { type LlmUsage, type ParsedUsage, parseUsage } from '../contract/usage.js'
 import type { NanoUsd } from '../core/money.js'
 import { UnpricedModel } from '../core/usage-errors.js'
@@ -71,7 +71,7 @@ export function priceOf(core: SessionCore, usage: ParsedUsage): Cost {
   if (usage.costUsd !== undefined) return { usd: usage.costUsd, by: 'caller' }
   const { prices } = core.agent
   const rates = prices.rates(usage.model)
-  if (rates !== undefined) return { usd: priceUsage(rates, usage), by: prices.name }
+  if (rates !== undefined) return { usd: priceUsage(rates, usage), by: rates.entry ?? prices.name }
   if (core.meter.left('usd') !== Number.POSITIVE_INFINITY) throw new UnpricedModel(usage.model)
   return { usd: undefined, by: 'none' }
 }

@@ -24,13 +24,18 @@ export function llmCall(
   const counts =
     usage === undefined
       ? `"tokens":${tokens}`
-      : `"input_tokens":${usage.inputTokens},"output_tokens":${usage.outputTokens},"cached_input_tokens":${usage.cachedInputTokens},"cache_write_tokens":${usage.cacheWriteTokens},"reasoning_tokens":${usage.reasoningTokens}`
+      : `"input_tokens":${usage.inputTokens},"output_tokens":${usage.outputTokens},"cached_input_tokens":${usage.cachedInputTokens},"cache_write_tokens":${usage.cacheWriteTokens}${kept1h(usage)},"reasoning_tokens":${usage.reasoningTokens}`
   const cost = charge.costUsd === undefined ? 'null' : formatUsd(charge.costUsd)
   const latency =
     usage?.latencyMs === undefined ? '' : `,"latency_ms":${Math.round(usage.latencyMs * 1000) / 1000}`
   const error = charge.error === undefined ? '' : `,"error":${errorText(charge.error)}`
   const late = charge.late ? ',"late":true' : ''
   return `{"model":${quote(model)},${counts},"cost_usd":${cost},"priced_by":${quote(charge.pricedBy)},"metering":"${charge.metering}"${latency}${error}${late},"enforcement":"${charge.enforcement}"}`
+}
+
+/** Only where there are any: few providers keep a cache that long. */
+function kept1h({ cacheWrite1hTokens }: ParsedUsage): string {
+  return cacheWrite1hTokens === 0 ? '' : `,"cache_write_1h_tokens":${cacheWrite1hTokens}`
 }
 
 export function charge(usd: NanoUsd, tokens: number, metering: 'reported' | 'estimated'): string {

@@ -1,6 +1,6 @@
 import type { LlmRequest, Reservation, ReserveRequest, Spent } from '../contract/any-session.js'
 import { NOTHING } from '../contract/meter.js'
-import { priceBounds, priceCeiling } from '../contract/prices.js'
+import { priceBounds, priceCeiling } from '../contract/rates.js'
 import { type LlmUsage, readTokens, readUsd } from '../contract/usage.js'
 import { describe } from '../core/describe.js'
 import { isThenable, readFunction, readOptions, readText } from '../core/guards.js'

@@ -41,6 +41,7 @@ const COUNTS = [
   'outputTokens',
   'cachedInputTokens',
   'cacheWriteTokens',
+  'cacheWrite1hTokens',
   'reasoningTokens',
 ] as const
 const BAD_USAGE = [
@@ -399,6 +400,7 @@ describe('prices', () => {
     'outputUsdPerMTok',
     'cachedInputUsdPerMTok',
     'cacheWriteUsdPerMTok',
+    'cacheWrite1hUsdPerMTok',
   ] as const
   const BAD = MEMBERS.flatMap((member) => NEVER.map(([what, value]) => ({ member, what, value })))
 

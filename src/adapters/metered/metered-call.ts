@@ -17,7 +17,12 @@ export interface CallBounds {
 /** Tokens, as a provider reports them. */
 export type ReportedTokens = Pick<
   LlmUsage,
-  'inputTokens' | 'outputTokens' | 'cachedInputTokens' | 'cacheWriteTokens' | 'reasoningTokens'
+  | 'inputTokens'
+  | 'outputTokens'
+  | 'cachedInputTokens'
+  | 'cacheWriteTokens'
+  | 'cacheWrite1hTokens'
+  | 'reasoningTokens'
 >
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type ModelPrice, Prices, priceCeiling, priceUsage } from '../../../src/contract/prices.js'
+import { type ModelPrice, Prices } from '../../../src/contract/prices.js'
+import { priceBounds, priceCeiling, priceUsage } from '../../../src/contract/rates.js'
 
 const price: ModelPrice = { inputUsdPerMTok: 3, outputUsdPerMTok: 15 }
 
@@ -12,6 +13,9 @@ describe('a table of prices', () => {
       output: 15_000_000_000,
       cachedInput: 3_000_000_000,
       cacheWrite: 3_000_000_000,
+      cacheWrite1h: 3_000_000_000,
+      tiers: [],
+      entry: undefined,
     })
     for (const other of ['M', 'm ', 'm-2', '', 'toString', '__proto__', 'constructor']) {
       expect(prices.rates(other)).toBeUndefined()
@@ -52,6 +56,7 @@ describe('a table of prices', () => {
       'outputUsdPerMTok',
       'cachedInputUsdPerMTok',
       'cacheWriteUsdPerMTok',
+      'cacheWrite1hUsdPerMTok',
     ]) {
       const parse = (): unknown => Prices.from('prices', { m: { ...price, [member]: value } })
       expect(parse).toThrow(RangeError)
@@ -71,6 +76,34 @@ describe('a table of prices', () => {
     ['a map', new Map([['m', price]])],
   ])('refuses %s', (_what, table) => {
     expect(() => Prices.from('prices', table)).toThrow(TypeError)
+  })
+})
+
+describe('prices of long input', () => {
+  const tier = { aboveInputTokens: 200_000, inputUsdPerMTok: 6, outputUsdPerMTok: 22.5 }
+
+  test('are ordered by what they are above, and frozen', () => {
+    const tiers = [{ ...tier, aboveInputTokens: 500_000 }, tier]
+    const rates = Prices.from('prices', { m: { ...price, tiers } }).rates('m')
+    expect(rates?.tiers.map(({ aboveInputTokens }) => aboveInputTokens)).toEqual([200_000, 500_000])
+    expect(rates?.tiers[0]).toMatchObject({ input: 6_000_000_000, cachedInput: 6_000_000_000 })
+    expect(Object.isFrozen(rates?.tiers)).toBe(true)
+    expect(Object.isFrozen(rates?.tiers[0])).toBe(true)
+  })
+
+  test.each([
+    ['tiers that are no array', { tiers: tier }, 'prices.m.tiers: expected an array'],
+    ['a tier without a bound', { tiers: [price] }, 'prices.m.tiers[0].aboveInputTokens: expected'],
+    ['a bound below nothing', { tiers: [{ ...tier, aboveInputTokens: -1 }] }, 'aboveInputTokens: expected'],
+    [
+      'a price in a tier that is none',
+      { tiers: [{ ...tier, inputUsdPerMTok: -1 }] },
+      'tiers[0].inputUsdPerMTok',
+    ],
+    ['a tier with tiers', { tiers: [{ ...tier, tiers: [] }] }, 'tiers'],
+    ['an entry that is no string', { entry: 5 }, 'prices.m.entry: expected'],
+  ])('are refused: %s', (_what, members, message) => {
+    expect(() => Prices.from('prices', { m: { ...price, ...members } })).toThrow(message)
   })
 })
 
@@ -136,7 +169,14 @@ test('without prices, no model has one', () => {
 })
 
 describe('what a call costs', () => {
-  const rates = { input: 1_000_000, output: 10_000_000, cachedInput: 100_000, cacheWrite: 2_000_000 }
+  const base = {
+    input: 1_000_000,
+    output: 10_000_000,
+    cachedInput: 100_000,
+    cacheWrite: 2_000_000,
+    cacheWrite1h: 4_000_000,
+  }
+  const rates = { ...base, tiers: [], entry: undefined }
 
   test('is each kind of token at its own price, and cached ones are not paid twice', () => {
     expect(
@@ -145,14 +185,21 @@ describe('what a call costs', () => {
         outputTokens: 100,
         cachedInputTokens: 300,
         cacheWriteTokens: 200,
+        cacheWrite1hTokens: 50,
       }),
-    ).toBe(500 * 1 + 100 * 10 + 30 + 200 * 2)
+    ).toBe(500 * 1 + 100 * 10 + 30 + 150 * 2 + 50 * 4)
   })
 
   test('is rounded up, once', () => {
-    const cheap = { input: 1, output: 1, cachedInput: 1, cacheWrite: 1 }
+    const cheap = { ...rates, input: 1, output: 1, cachedInput: 1, cacheWrite: 1 }
     expect(
-      priceUsage(cheap, { inputTokens: 3, outputTokens: 1, cachedInputTokens: 1, cacheWriteTokens: 1 }),
+      priceUsage(cheap, {
+        inputTokens: 3,
+        outputTokens: 1,
+        cachedInputTokens: 1,
+        cacheWriteTokens: 1,
+        cacheWrite1hTokens: 0,
+      }),
     ).toBe(1)
   })
 
@@ -161,6 +208,30 @@ describe('what a call costs', () => {
     expect(priceCeiling({ ...rates, cacheWrite: 20_000_000 }, 1_000_000)).toBe(20_000_000)
     expect(priceCeiling({ ...rates, input: 30_000_000 }, 1_000_000)).toBe(30_000_000)
     expect(priceCeiling({ ...rates, cachedInput: 40_000_000 }, 1_000_000)).toBe(40_000_000)
+    expect(priceCeiling({ ...rates, cacheWrite1h: 50_000_000 }, 1_000_000)).toBe(50_000_000)
     expect(priceCeiling(rates, 0)).toBe(0)
+  })
+
+  describe('where long input has prices of its own', () => {
+    const long = { ...base, input: 3_000_000, output: 20_000_000, aboveInputTokens: 1000 }
+    const cheapest = { ...base, input: 0, output: 0, cacheWrite1h: 0, cacheWrite: 0, aboveInputTokens: 2000 }
+    const tiered = { ...rates, tiers: [long, cheapest] }
+    const counts = { outputTokens: 10, cachedInputTokens: 0, cacheWriteTokens: 0, cacheWrite1hTokens: 0 }
+
+    test.each([
+      ['as much input as has the lower price', 1000, 1000 * 1 + 10 * 10],
+      ['one token more: all of them at the other price', 1001, 1001 * 3 + 10 * 20],
+      ['the last of the tiers that it reaches', 2001, 0],
+    ])('is, with %s', (_what, inputTokens, nano) => {
+      expect(priceUsage(tiered, { ...counts, inputTokens })).toBe(nano)
+    })
+
+    test('is at most the dearest of the prices that the call can reach', () => {
+      expect(priceBounds(tiered, 1000, 10)).toBe(1000 * 4 + 10 * 10)
+      expect(priceBounds(tiered, 1001, 10)).toBe(1001 * 4 + 10 * 20)
+      expect(priceBounds(tiered, 5000, 10)).toBe(5000 * 4 + 10 * 20)
+      expect(priceCeiling(tiered, 1000)).toBe(1000 * 10)
+      expect(priceCeiling(tiered, 5000)).toBe(5000 * 20)
+    })
   })
 })

@@ -9,6 +9,7 @@ const TOKENS = [
   'outputTokens',
   'cachedInputTokens',
   'cacheWriteTokens',
+  'cacheWrite1hTokens',
   'reasoningTokens',
 ] as const
 
@@ -25,6 +26,7 @@ test('usage is read with money as nano-USD, and absent counts as zero', () => {
     outputTokens: 5,
     cachedInputTokens: 0,
     cacheWriteTokens: 0,
+    cacheWrite1hTokens: 0,
     reasoningTokens: 0,
     costUsd: 12_000_000,
     latencyMs: 812.5,
@@ -117,6 +119,11 @@ describe('counts that cannot be parts of one another', () => {
       { cachedInputTokens: 6, cacheWriteTokens: 5 },
       'inputTokens',
     ],
+    [
+      'more kept for an hour than written to a cache',
+      { cacheWriteTokens: 1, cacheWrite1hTokens: 2 },
+      'cacheWriteTokens',
+    ],
     ['more reasoning than output', { reasoningTokens: 6 }, 'outputTokens'],
     [
       'more together than can be counted',
@@ -128,7 +135,13 @@ describe('counts that cannot be parts of one another', () => {
   })
 
   test('may be all of one another', () => {
-    const whole = { ...usage, cachedInputTokens: 6, cacheWriteTokens: 4, reasoningTokens: 5 }
+    const whole = {
+      ...usage,
+      cachedInputTokens: 6,
+      cacheWriteTokens: 4,
+      cacheWrite1hTokens: 4,
+      reasoningTokens: 5,
+    }
     expect(parseUsage(whole)).toMatchObject(whole)
   })
 })
