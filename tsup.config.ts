@@ -9,6 +9,7 @@ export default defineConfig({
     isolated: 'src/isolated.ts',
     approvals: 'src/approvals.ts',
     openai: 'src/adapters/openai.ts',
+    prices: 'src/adapters/prices.ts',
     cli: 'src/cli/main.ts',
   },
   tsconfig: 'tsconfig.build.json',
@@ -32,6 +33,7 @@ export default defineConfig({
       isolated: 'src/isolated.ts',
       approvals: 'src/approvals.ts',
       openai: 'src/adapters/openai.ts',
+      prices: 'src/adapters/prices.ts',
     },
     // tsup passes `baseUrl`, which TypeScript 6 deprecates.
     compilerOptions: { ignoreDeprecations: '6.0' },

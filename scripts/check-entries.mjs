@@ -24,6 +24,7 @@ const ENTRIES = {
     node: false,
   },
   principal: { maxBytes: 24_000, text: [/["'`]node:/], packages: ['zod', 'ulid'], node: false },
+  prices: { maxBytes: 200000, text: [/["'`]node:/], packages: ['zod', 'jose'], node: false },
   openai: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', 'openai', 'jose'], node: false },
   cli: { maxBytes: 44_000, text: [], packages: ['zod', 'ulid'], node: true },
 }

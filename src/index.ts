@@ -44,7 +44,14 @@ export type {
 } from './contract/credential.js'
 export type { Decision } from './contract/decision.js'
 export type { LeaseAnswer, LeaseRequest, LimitStore, WindowAmounts } from './contract/limit-store.js'
-export type { ModelPrice, PriceSource, PriceTable, PriceTier, TokenPrice } from './contract/prices.js'
+export type {
+  ModelPrice,
+  PriceOptions,
+  PriceSource,
+  PriceTable,
+  PriceTier,
+  TokenPrice,
+} from './contract/prices.js'
 export type { RollingLimit, RollingLimits } from './contract/rolling-limits.js'
 export type {
   CallOptions,

@@ -4,7 +4,7 @@ import type { AuditSink, CompositeSink } from '../audit/sink.js'
 import { APPROVAL_OPTIONS, type ApprovalOptions } from '../contract/approval-options.js'
 import type { Budget } from '../contract/budget.js'
 import type { CredentialIssuer } from '../contract/credential.js'
-import type { PriceSource, PriceTable } from '../contract/prices.js'
+import type { PriceOptions } from '../contract/prices.js'
 import type { Registry } from '../contract/registry.js'
 import type { RollingLimits } from '../contract/rolling-limits.js'
 import type { ToolSet } from '../contract/tool.js'
@@ -22,7 +22,7 @@ export interface AgentOptions<Tools extends ToolSet = ToolSet> extends ApprovalO
   /** Where its records go. Agents that are given the same sink share its chain. */
   readonly audit: AuditSink | CompositeSink
   /** What models cost. Without it, sessions limited in US dollars need `costUsd` for every call. */
-  readonly prices?: PriceTable | PriceSource
+  readonly prices?: PriceOptions
   /** Signs what `session.credential()` hands out: `credentialIssuer()` of `writ/principal`. */
   readonly credentials?: CredentialIssuer
   /** Keys of the commitments that its tools' `commit` asks for, one for each user; needed only with such tools. */

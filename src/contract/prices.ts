@@ -24,11 +24,11 @@ export interface PriceTier extends TokenPrice {
 export interface ModelPrice extends TokenPrice {
   /** Other prices for long input. */
   readonly tiers?: readonly PriceTier[]
-  /** Which entry of a source this is, up to 256 characters; recorded as `priced_by` in the place of the source's name. */
+  /** Where this price is from, up to 256 characters; recorded as `priced_by` instead of the name of the source. */
   readonly entry?: string
 }
 
-/** Prices by exact model name. */
+/** Prices by exact model name; `*` is what every model costs that has no row. */
 export type PriceTable = { readonly [model: string]: ModelPrice }
 
 /** Where prices come from when a table is not enough. */
@@ -47,49 +47,34 @@ const PRICE_KEYS = [
   'cacheWrite1hUsdPerMTok',
 ] as const satisfies readonly (keyof TokenPrice)[]
 
+/** A table, a source, or several of either: the first that knows a model says what it costs. */
+export type PriceOptions = PriceTable | PriceSource | readonly (PriceTable | PriceSource)[]
+
+type Lookup = (model: string) => Rates | undefined
+
 /** The prices of an agent, parsed once. */
 export class Prices {
-  readonly name: string
-  readonly #lookup: (model: string) => Rates | undefined
+  readonly #lookup: Lookup
 
-  private constructor(name: string, lookup: (model: string) => Rates | undefined) {
-    this.name = name
+  private constructor(lookup: Lookup) {
     this.#lookup = lookup
   }
 
-  /** @throws TypeError or RangeError for what is neither a table of prices nor a {@link PriceSource}. */
+  /** @throws TypeError or RangeError for what is no {@link PriceOptions}. */
   static from(label: string, value: unknown): Prices {
-    if (value === undefined) return new Prices('none', () => undefined)
-    if (!isPlainObject(value)) {
-      // A source may be an instance of a class: its two documented members are read now, and not again.
-      const { name, price } = (value ?? {}) as Partial<PriceSource>
-      if (typeof price === 'function' && typeof name === 'string')
-        return Prices.#ofSource(label, { name, price: (model) => price.call(value, model) })
-      throw new TypeError(`${label}: expected a table of prices or a price source, got ${describe(value)}`)
-    }
-    if (typeof value['price'] === 'function') {
-      const { name, price } = readOptions(label, value, ['name', 'price'])
-      if (typeof name !== 'string')
-        throw new TypeError(`${label}.name: expected a string, got ${describe(name)}`)
-      return Prices.#ofSource(label, {
-        name,
-        price: readFunction<PriceSource['price']>(`${label}.price`, price),
-      })
-    }
-    const table = new Map<string, Rates>()
-    for (const model of Object.keys(value)) table.set(model, parsePrice(`${label}.${model}`, value[model]))
-    return new Prices('table', (model) => table.get(model))
-  }
-
-  static #ofSource(label: string, source: PriceSource): Prices {
-    const { name } = source
-    return new Prices(name, (model) => {
-      const price = source.price(model)
-      return price === undefined ? undefined : parsePrice(`${label}(${model})`, price)
+    if (value === undefined) return new Prices(() => undefined)
+    if (!Array.isArray(value)) return new Prices(readLookup(label, value))
+    const lookups = value.map((one: unknown, index) => readLookup(`${label}[${index}]`, one))
+    return new Prices((model) => {
+      for (const lookup of lookups) {
+        const rates = lookup(model)
+        if (rates !== undefined) return rates
+      }
+      return undefined
     })
   }
 
-  /** The rates of a model; `undefined` when it has none or its source fails: never a guess. */
+  /** The rates of a model; `undefined` when it has none or a source fails: never a guess. */
   rates(model: string): Rates | undefined {
     try {
       return this.#lookup(model)
@@ -99,7 +84,35 @@ export class Prices {
   }
 }
 
-function parsePrice(label: string, value: unknown): Rates {
+function readLookup(label: string, value: unknown): Lookup {
+  if (!isPlainObject(value)) {
+    // A source may be an instance of a class: its two documented members are read now, and not again.
+    const { name, price } = (value ?? {}) as Partial<PriceSource>
+    if (typeof price === 'function' && typeof name === 'string')
+      return ofSource(label, { name, price: (model) => price.call(value, model) })
+    throw new TypeError(`${label}: expected a table of prices or a price source, got ${describe(value)}`)
+  }
+  if (typeof value['price'] === 'function') {
+    const { name, price } = readOptions(label, value, ['name', 'price'])
+    if (typeof name !== 'string')
+      throw new TypeError(`${label}.name: expected a string, got ${describe(name)}`)
+    return ofSource(label, { name, price: readFunction<PriceSource['price']>(`${label}.price`, price) })
+  }
+  const table = new Map<string, Rates>()
+  for (const model of Object.keys(value)) {
+    table.set(model, parsePrice(`${label}.${model}`, value[model], model === '*' ? 'table *' : 'table'))
+  }
+  return (model) => table.get(model) ?? table.get('*')
+}
+
+function ofSource(label: string, { name, price }: PriceSource): Lookup {
+  return (model) => {
+    const found = price(model)
+    return found === undefined ? undefined : parsePrice(`${label}(${model})`, found, name)
+  }
+}
+
+function parsePrice(label: string, value: unknown, from: string): Rates {
   const { tiers, entry, ...given } = readOptions(label, value, [...PRICE_KEYS, 'tiers', 'entry'])
   if (tiers !== undefined && !Array.isArray(tiers))
     throw new TypeError(`${label}.tiers: expected an array, got ${describe(tiers)}`)
@@ -108,7 +121,7 @@ function parsePrice(label: string, value: unknown): Rates {
   return Object.freeze({
     ...parseTokenPrice(label, given),
     tiers: Object.freeze(parsed),
-    entry: entry === undefined ? undefined : readText(`${label}.entry`, entry, 256),
+    by: entry === undefined ? from : readText(`${label}.entry`, entry, 256),
   })
 }
 

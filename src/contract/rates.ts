@@ -14,8 +14,8 @@ export interface BaseRates {
 export interface Rates extends BaseRates {
   /** Other rates for calls with more input, by rising `aboveInputTokens`. */
   readonly tiers: readonly (BaseRates & { readonly aboveInputTokens: number })[]
-  /** Which entry of its source they are. */
-  readonly entry: string | undefined
+  /** Who says so: recorded as `priced_by`. */
+  readonly by: string
 }
 
 /** What a call cost at these rates, rounded up to a nano-USD. */

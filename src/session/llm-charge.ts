@@ -71,7 +71,7 @@ export function priceOf(core: SessionCore, usage: ParsedUsage): Cost {
   if (usage.costUsd !== undefined) return { usd: usage.costUsd, by: 'caller' }
   const { prices } = core.agent
   const rates = prices.rates(usage.model)
-  if (rates !== undefined) return { usd: priceUsage(rates, usage), by: rates.entry ?? prices.name }
+  if (rates !== undefined) return { usd: priceUsage(rates, usage), by: rates.by }
   if (core.meter.left('usd') !== Number.POSITIVE_INFINITY) throw new UnpricedModel(usage.model)
   return { usd: undefined, by: 'none' }
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { createContext, runInContext } from 'node:vm'
 import { build } from 'esbuild'
@@ -57,17 +57,18 @@ beforeAll(async () => {
   consumer = join(temporary, 'consumer')
   await mkdir(consumer)
   const dependencies: Record<string, string> = { writ: `file:${join(temporary, report.filename)}` }
-  for (const name of [
-    ...Object.keys(manifest.dependencies),
-    ...Object.keys(manifest.peerDependencies),
-    'zod',
-  ])
-    dependencies[name] = `file:${bin(name)}`
+  for (const name of [...Object.keys(manifest.dependencies), 'zod']) dependencies[name] = `file:${bin(name)}`
   await writeFile(
     join(consumer, 'package.json'),
     JSON.stringify({ private: true, type: 'module', dependencies }),
   )
   await run('npm', ['install', '--offline', '--install-links', '--no-audit', '--no-fund'], consumer)
+  // The neighbours are many and have much beneath them: they are where they are, and not installed again.
+  for (const name of Object.keys(manifest.peerDependencies)) {
+    const link = join(consumer, 'node_modules', name)
+    await mkdir(dirname(link), { recursive: true })
+    await symlink(bin(name), link, 'junction')
+  }
 }, 180_000)
 
 afterAll(() => rm(temporary, { recursive: true, force: true }))

@@ -7,7 +7,6 @@ const price: ModelPrice = { inputUsdPerMTok: 3, outputUsdPerMTok: 15 }
 describe('a table of prices', () => {
   test('gives rates in nano-USD per million tokens, by the exact name', () => {
     const prices = Prices.from('prices', { m: price })
-    expect(prices.name).toBe('table')
     expect(prices.rates('m')).toEqual({
       input: 3_000_000_000,
       output: 15_000_000_000,
@@ -15,7 +14,7 @@ describe('a table of prices', () => {
       cacheWrite: 3_000_000_000,
       cacheWrite1h: 3_000_000_000,
       tiers: [],
-      entry: undefined,
+      by: 'table',
     })
     for (const other of ['M', 'm ', 'm-2', '', 'toString', '__proto__', 'constructor']) {
       expect(prices.rates(other)).toBeUndefined()
@@ -72,7 +71,7 @@ describe('a table of prices', () => {
     ['a price that is a number', { m: 3 }],
     ['null', null],
     ['a number', 3],
-    ['an array', [price]],
+    ['an array of what is no table', [price]],
     ['a map', new Map([['m', price]])],
   ])('refuses %s', (_what, table) => {
     expect(() => Prices.from('prices', table)).toThrow(TypeError)
@@ -113,8 +112,7 @@ describe('a source of prices', () => {
       name: 'catalogue',
       price: (model: string) => (model === 'm' ? price : undefined),
     })
-    expect(prices.name).toBe('catalogue')
-    expect(prices.rates('m')).toMatchObject({ input: 3_000_000_000, output: 15_000_000_000 })
+    expect(prices.rates('m')).toMatchObject({ input: 3_000_000_000, output: 15_000_000_000, by: 'catalogue' })
     expect(prices.rates('n')).toBeUndefined()
   })
 
@@ -162,9 +160,42 @@ describe('a source of prices', () => {
   })
 })
 
+describe('several tables and sources', () => {
+  const cheap: ModelPrice = { inputUsdPerMTok: 1, outputUsdPerMTok: 1 }
+  const source = (name: string, answer: (model: string) => unknown) => ({ name, price: answer })
+
+  test('are asked in order: the first that knows a model says what it costs', () => {
+    const prices = Prices.from('prices', [
+      { m: { ...price, entry: 'our contract, 2026-11-01' } },
+      source('catalogue', (model) => (model === 'z' ? undefined : cheap)),
+      { '*': { inputUsdPerMTok: 100, outputUsdPerMTok: 500 } },
+    ])
+    expect(prices.rates('m')).toMatchObject({ input: 3_000_000_000, by: 'our contract, 2026-11-01' })
+    expect(prices.rates('n')).toMatchObject({ input: 1_000_000_000, by: 'catalogue' })
+    expect(prices.rates('z')).toMatchObject({ input: 100_000_000_000, by: 'table *' })
+  })
+
+  test.each([
+    ['throws', () => expect.fail('broken')],
+    ['gives a price that is none', () => ({ inputUsdPerMTok: Number.NaN, outputUsdPerMTok: 1 })],
+  ])('are not asked on where one %s: the model has no price then', (_what, answer) => {
+    expect(Prices.from('prices', [source('broken', answer), { '*': cheap }]).rates('m')).toBeUndefined()
+  })
+
+  test('are read when they are given', () => {
+    expect(() => Prices.from('prices', [{ m: price }, { '*': { ...cheap, inputUsdPerMTok: -1 } }])).toThrow(
+      'prices[1].*.inputUsdPerMTok: expected',
+    )
+    expect(() => Prices.from('prices', [[{ m: price }]])).toThrow('prices[0]: expected a table of prices')
+  })
+
+  test('a star is the name of no model where there is no row for it', () => {
+    expect(Prices.from('prices', { m: price }).rates('*')).toBeUndefined()
+  })
+})
+
 test('without prices, no model has one', () => {
   const prices = Prices.from('prices', undefined)
-  expect(prices.name).toBe('none')
   expect(prices.rates('m')).toBeUndefined()
 })
 
@@ -176,7 +207,7 @@ describe('what a call costs', () => {
     cacheWrite: 2_000_000,
     cacheWrite1h: 4_000_000,
   }
-  const rates = { ...base, tiers: [], entry: undefined }
+  const rates = { ...base, tiers: [], by: 'table' }
 
   test('is each kind of token at its own price, and cached ones are not paid twice', () => {
     expect(
