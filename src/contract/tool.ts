@@ -20,6 +20,8 @@ export interface ToolContext {
   readonly session: AnySession
   /** The call's id in the log (`call_id`). */
   readonly callId: string
+  /** The model's own id for the call, where it came with one: `id` of `dispatch`. */
+  readonly modelCallId: string | undefined
   /** True in a synchronous session, which refuses a promise. */
   readonly sync: boolean
   /**

@@ -33,6 +33,10 @@ class GrantContext implements ToolContext {
     return this.#call.callId
   }
 
+  get modelCallId(): string | undefined {
+    return this.#call.modelCallId
+  }
+
   get sync(): boolean {
     return this.#call.sync
   }

@@ -49,6 +49,7 @@ export function* callSteps(
     throw new TypeError(`tool name: expected a string, got ${describe(request.name)}`)
   const context = new CallContext(call)
   const record = new CallRecord(core, call.id, request)
+  call.modelCallId = record.modelCallId
   call.onAbort = (reason) => {
     record.stopped(reason)
     core.loops?.stopped(request.name, reason)

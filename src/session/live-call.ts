@@ -30,6 +30,8 @@ export class LiveCall extends Live {
   readonly core: SessionCore
   readonly id: string
   readonly isSync: boolean
+  /** What the model calls it. */
+  modelCallId: string | undefined
   /** Called once when the call is stopped, before anybody waiting for it is told. */
   onAbort: ((reason: unknown) => void) | undefined
   /** Set when a session that this one works for would have to ask somebody about the call. */
@@ -187,6 +189,10 @@ export class CallContext implements ToolContext {
 
   get callId(): string {
     return this.#call.id
+  }
+
+  get modelCallId(): string | undefined {
+    return this.#call.modelCallId
   }
 
   get sync(): boolean {
