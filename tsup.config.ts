@@ -10,6 +10,7 @@ export default defineConfig({
     approvals: 'src/approvals.ts',
     openai: 'src/adapters/openai.ts',
     prices: 'src/adapters/prices.ts',
+    'claude-agent': 'src/adapters/claude-agent.ts',
     cli: 'src/cli/main.ts',
   },
   tsconfig: 'tsconfig.build.json',
@@ -33,6 +34,7 @@ export default defineConfig({
       isolated: 'src/isolated.ts',
       approvals: 'src/approvals.ts',
       openai: 'src/adapters/openai.ts',
+      'claude-agent': 'src/adapters/claude-agent.ts',
       prices: 'src/adapters/prices.ts',
     },
     // tsup passes `baseUrl`, which TypeScript 6 deprecates.

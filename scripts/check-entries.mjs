@@ -25,6 +25,12 @@ const ENTRIES = {
   },
   principal: { maxBytes: 24_000, text: [/["'`]node:/], packages: ['zod', 'ulid'], node: false },
   prices: { maxBytes: 200000, text: [/["'`]node:/], packages: ['zod', 'jose'], node: false },
+  'claude-agent': {
+    maxBytes: 44000,
+    text: [/["'`]node:/],
+    packages: ['zod', 'jose', '@anthropic-ai/claude-agent-sdk'],
+    node: false,
+  },
   openai: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', 'openai', 'jose'], node: false },
   cli: { maxBytes: 44_000, text: [], packages: ['zod', 'ulid'], node: true },
 }

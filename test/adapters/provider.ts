@@ -7,6 +7,9 @@ export interface Tokens {
   readonly input: number
   readonly output: number
   readonly cached?: number
+  /** Of the input: written to a cache that keeps it for five minutes, and for an hour. */
+  readonly written5m?: number
+  readonly written1h?: number
   readonly reasoning?: number
 }
 

@@ -4,7 +4,8 @@ import { isolated } from 'writ/isolated'
 const [how, module = '', started = ''] = process.argv.slice(2)
 const session = { id: 'session', principal: 'bot@session', user: 'alice', task: undefined }
 const context = {
-  callId: 'session.1', modelCallId: undefined,
+  callId: 'session.1',
+  modelCallId: undefined,
   session: session as never,
   signal: new AbortController().signal,
   sync: false,

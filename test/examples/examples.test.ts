@@ -109,6 +109,15 @@ test('the governed program is ten lines longer than it was, and is cut off in th
   expect(payloads(example, 'session_end')).toMatchObject([{ outcome: 'completed' }, { outcome: 'killed' }])
 })
 
+test('Claude Code runs what the contract allows, and the program is ten lines longer', async () => {
+  const source = await readFile(join(REPOSITORY, 'examples/claude-agent.ts'), 'utf8')
+  expect(source.match(/ \/\/ \+$/gm)?.length).toBeLessThanOrEqual(10)
+  const example = await run('claude-agent')
+  expect(example.output).toContain('denied bash: predicate_false')
+  expect(example.output).toContain('nothing left behind')
+  expect(payloads(example, 'tool_call')).toMatchObject([{ tool: 'bash' }])
+})
+
 test('the synchronous session returns its total, and ends a loop', async () => {
   const example = await run('sync-session')
   expect(example.output).toContain('90 percent: predicate_false')

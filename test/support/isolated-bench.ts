@@ -71,7 +71,7 @@ export function contextOf(
   const session = { id: 'session', principal: 'bot@session', user: 'alice', task: undefined }
   return {
     callId: 'session.1',
-    modelCallId: undefined, modelCallId: undefined,
+    modelCallId: undefined,
     session: session as ToolContext['session'],
     signal,
     sync,
