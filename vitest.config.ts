@@ -21,6 +21,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Checked by the compiler (`npm run types`), not run.
     exclude: ['test/types/**'],
+    setupFiles: ['test/support/second-opinion.ts'],
     testTimeout: 20_000,
     pool: 'forks',
     maxWorkers: '100%',
