@@ -129,6 +129,20 @@ describe('a signed checkpoint', () => {
     expect(await openCheckpoint(signNote(text, [witness]), trust)).toMatchObject({ ok: true })
   })
 
+  test('is opened where others that are known have signed it as well', async () => {
+    const trust = { keys: [witness.verifierKey, log.verifierKey] }
+    expect(await openCheckpoint(signNote(text, [witness, log]), trust)).toMatchObject({ ok: true })
+  })
+
+  test('an origin that is none, and an option that there is none of, are a mistake of the caller', async () => {
+    const note = signNote(text, [log])
+    for (const wrong of [{ origin: 7 }, { origin: null }, { other: 1 }]) {
+      const opened = openCheckpoint(note, { keys, ...wrong } as never)
+      await expect(opened).rejects.toThrow(TypeError)
+      await expect(opened).rejects.toThrow('origin' in wrong ? /^origin: expected a string/ : /^trust/)
+    }
+  })
+
   test('is refused for its signature before it is for its contents', async () => {
     const note = signNote('no checkpoint\n', [log])
     expect(await openCheckpoint(note, { keys })).toMatchObject({ refusal: { reason: 'malformed' } })

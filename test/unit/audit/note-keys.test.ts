@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { generateSigningKey } from 'writ'
 import { VerifierKey } from 'writ/verify'
 import { encodeBase64 } from '../../../src/audit/note/base64.js'
 import { isSmallOrder } from '../../../src/audit/note/ed25519.js'
@@ -50,6 +51,13 @@ describe('a signing key', () => {
     expect(one.name).toBe(NAME)
     expect(one.encode()).not.toBe(other.encode())
     expect(one.verifierKey.id).not.toBe(other.verifierKey.id)
+  })
+
+  test('is generated as two texts, which are of one key', () => {
+    const { privateKey, publicKey } = generateSigningKey(NAME)
+    const key = SigningKey.parse(privateKey)
+    expect(key.name).toBe(NAME)
+    expect(String(key.verifierKey)).toBe(publicKey)
   })
 
   test('shows its private part to nobody who does not ask for it', () => {
