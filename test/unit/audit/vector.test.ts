@@ -117,5 +117,13 @@ test.skipIf(!hasCommand('jq', '--version'))(
       spawnSync('bash', [script, ...args], { encoding: 'utf8' }).stdout
     expect(check(...files)).toBe(`OK ${size} head ${head}\n`)
     expect(check(...files.toReversed())).toMatch(/^BAD line 0: its prev_hash/)
+    const empty = join(folder, 'empty.jsonl')
+    writeFileSync(empty, '')
+    expect(check(...files, empty)).toBe(`OK ${size} head ${head}\n`)
+    expect(check(empty, empty)).toBe('')
+    expect(check(...files, '--', empty)).toBe(`OK ${size} head ${head}\n`)
+    expect(spawnSync('bash', [script, ...files, '--', empty]).status).toBe(2)
+    expect(check(...files, '--', VECTOR)).toBe(`OK ${size} head ${head}\n`.repeat(2))
+    expect(check(VECTOR, '--', ...files.toReversed())).toMatch(/^OK .*\nBAD line 0: its prev_hash/)
   },
 )
