@@ -12,7 +12,7 @@ import { hasCommand } from './commands.js'
 // the test file is through, Writ and scripts/verify.sh have to say the same of each.
 
 const SCRIPT = join(import.meta.dirname, '../../scripts/verify.sh')
-const TOOLS = 'jq sha256sum split truncate'
+const TOOLS = 'jq awk sha256sum split truncate'
 
 const { rmSync } = fs
 const { rm } = fs.promises
@@ -39,7 +39,7 @@ afterAll(async () => {
     if (hasCommand('bash', '-c', `type ${TOOLS}`)) await compare(copies, [...kept.values()])
     else
       console.warn(
-        `scripts/verify.sh needs bash, ${TOOLS}: ${kept.size} logs of these tests have no second opinion`,
+        `scripts/verify.sh needs bash and ${TOOLS}: ${kept.size} logs of these tests have no second opinion`,
       )
   } finally {
     rmSync(copies, { recursive: true, force: true })
