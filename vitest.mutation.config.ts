@@ -8,7 +8,9 @@ export default defineConfig({
     include: [
       'test/unit/audit/**/*.test.ts',
       'test/property/{verify,merkle,log,commitments}.test.ts',
-      'test/promises/p15-*.test.ts',
+      'test/promises/{p13,p15}-*.test.ts',
+      'test/unit/agent/agent.test.ts',
+      'test/unit/sinks/{callback,memory}.test.ts',
     ],
     exclude: [
       // They measure the heap, which instrumented code fills.
