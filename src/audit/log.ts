@@ -2,17 +2,17 @@ import type { Clock } from '../core/clock.js'
 import { AuditUnavailable } from '../core/errors.js'
 import { isThenable } from '../core/guards.js'
 import { newId } from '../core/ids.js'
-import { encodeJson, quote } from '../core/json-text.js'
+import { encodeJson } from '../core/json-text.js'
 import { utf8Length } from '../core/utf8.js'
 import type { EventName } from './event.js'
 import { messageOf, toUnavailable } from './failure.js'
 import { openingPayload } from './host.js'
 import { arrange, openPrimary } from './primary.js'
-import { GENESIS, MAX_LINE_BYTES, seal } from './record.js'
+import { GENESIS, MAX_LINE_BYTES, sealStamped } from './record.js'
 import { shrink } from './shrink.js'
 import { SideSink } from './side-sink.js'
-import type { AuditSink, ChainHead, CompositeSink } from './sink.js'
-import { Timestamps } from './timestamps.js'
+import type { AuditSink, ChainHead, CompositeSink, SealedRecord } from './sink.js'
+import { Stamp } from './stamp.js'
 
 /** Records of drops are at least this far apart, so that a flood of drops is not a flood of records. */
 const DROP_REPORT_MS = 1000
@@ -29,10 +29,9 @@ export class AuditLog {
 
   readonly #sink: object
   readonly #clock: Clock
-  readonly #timestamps: Timestamps
+  readonly #stamp: Stamp
   readonly #primary: AuditSink
   readonly #sides: readonly SideSink[]
-  readonly #logMember: string
   readonly #head: ChainHead | undefined
   #users = 0
   #seq: number
@@ -65,15 +64,13 @@ export class AuditLog {
     const { primary, others } = arrange(sink)
     this.#sink = sink
     this.#clock = clock
-    this.#timestamps = new Timestamps(clock)
     this.#primary = primary
     const head = openPrimary(primary, {
       dropped: (count, cause) => void this.#fail(`${primary.name} lost ${count} records`, cause),
       record: (event, payload) =>
         this.#write(event, event === 'log_open' ? openingPayload(payload) : encodeJson(payload), '', ''),
     })
-    const logId = head?.logId ?? newId(clock.nowMs())
-    this.#logMember = `"log_id":${quote(logId)},`
+    this.#stamp = new Stamp(clock, head?.logId ?? newId(clock.nowMs()))
     this.#seq = head?.size ?? 0
     this.#prevHash = head?.hash ?? GENESIS
     this.#head = head
@@ -194,21 +191,9 @@ export class AuditLog {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#isWriting)
       throw new AuditUnavailable('a sink may not write to the log that it is taking a record of')
-    const synced = this.#syncedSeq()
-    const form = (text: string) =>
-      seal({
-        seq: this.#seq,
-        synced,
-        ts: this.#timestamps.now(),
-        envelope: this.#logMember + session,
-        event,
-        payload: text,
-        budget,
-        prevHash: this.#prevHash,
-      })
-    let record = form(payload)
+    let record = this.#seal(event, payload, session, budget)
     if (record.line.length > MAX_LINE_BYTES / 3 && utf8Length(record.line) >= MAX_LINE_BYTES) {
-      record = form(shrink(payload))
+      record = this.#seal(event, shrink(payload), session, budget)
     }
     this.#isWriting = true
     try {
@@ -226,6 +211,11 @@ export class AuditLog {
     } finally {
       this.#isWriting = false
     }
+  }
+
+  #seal(event: EventName, payload: string, session: string, budget: string): SealedRecord {
+    const stamp = this.#stamp.now(this.#syncedSeq())
+    return sealStamped({ seq: this.#seq, stamp, session, event, payload, budget, prevHash: this.#prevHash })
   }
 
   /** What the primary says is stored, as far as it can be: a line that claims more would not verify. */

@@ -12,6 +12,11 @@ export const MAX_LINE_BYTES = 65_535
 export const SEAL_LENGTH = 75
 
 const parseJson = JSON.parse
+const encoder = new TextEncoder()
+
+/** The bytes of the newest line up to its hash; one array serves every record, because nothing here waits. */
+const bytes = new Uint8Array(MAX_LINE_BYTES)
+let newest: { readonly record: SealedRecord; readonly hash: string; readonly length: number } | undefined
 
 class Sealed implements SealedRecord {
   readonly seq: number
@@ -50,8 +55,37 @@ export interface RecordParts {
  *
  * @see docs/audit-log.md, hash rule
  */
-export function seal(parts: RecordParts): SealedRecord {
-  const body = `{"v":1,"seq":${parts.seq},"synced":${parts.synced},"ts":"${parts.ts}",${parts.envelope}"event":"${parts.event}","payload":${parts.payload}${parts.budget},"prev_hash":"${parts.prevHash}"`
-  const hash = sha256Hex(body)
-  return new Sealed(parts.seq, parts.event, hash, `${body},"hash":"${hash}"}`)
+export function seal({ synced, ts, envelope, ...parts }: RecordParts): SealedRecord {
+  return sealStamped({ ...parts, stamp: `"synced":${synced},"ts":"${ts}",`, session: envelope })
+}
+
+/** Parts of a record whose beginning many records share. */
+export interface StampedParts extends Omit<RecordParts, 'synced' | 'ts' | 'envelope'> {
+  /** `"synced":…,"ts":"…","log_id":"…",` */
+  readonly stamp: string
+  /** The session's members, each with its trailing comma; empty for a record of the log itself. */
+  readonly session: string
+}
+
+/** As {@link seal}. */
+export function sealStamped(parts: StampedParts): SealedRecord {
+  const { seq, event } = parts
+  const body = `{"v":1,"seq":${seq},${parts.stamp}${parts.session}"event":"${event}","payload":${parts.payload}${parts.budget},"prev_hash":"${parts.prevHash}"`
+  const { read, written } = encoder.encodeInto(body, bytes)
+  const fits = read === body.length && written + SEAL_LENGTH < bytes.length
+  const hash = sha256Hex(fits ? bytes.subarray(0, written) : body)
+  const record = new Sealed(seq, event, hash, `${body},"hash":"${hash}"}`)
+  newest = fits ? { record, hash, length: written } : undefined
+  return record
+}
+
+/**
+ * The line of a record with its LF, as the very bytes that were hashed: to be copied at once. `undefined` for a
+ * record that is not the last that was sealed.
+ */
+export function sealedBytes(record: SealedRecord): Uint8Array | undefined {
+  if (newest === undefined || newest.record !== record) return undefined
+  const { hash, length } = newest
+  encoder.encodeInto(`,"hash":"${hash}"}\n`, bytes.subarray(length))
+  return bytes.subarray(0, length + SEAL_LENGTH + 1)
 }

@@ -2,7 +2,7 @@ import { describe } from '../core/describe.js'
 import { sha256Hex } from '../core/digest.js'
 import { isPlainObject, own } from '../core/guards.js'
 import { type JsonPointer, parseJsonPointer } from '../core/json-pointer.js'
-import { encodeJson } from '../core/json-text.js'
+import { encodeJson, quote } from '../core/json-text.js'
 import { parseTool, type Tool } from './tool.js'
 
 /** ASCII alone, so that no two names look alike. */
@@ -16,8 +16,8 @@ export interface RegisteredTool extends Tool {
   readonly validate: (value: unknown) => unknown
   /** JSON Schema of the input, where the schema can give one. */
   readonly jsonSchema: Readonly<Record<string, unknown>> | undefined
-  /** Every member name that the schema declares at any depth: the names that may appear in the log. */
-  readonly declaredNames: ReadonlySet<string>
+  /** Every member name that the schema declares at any depth, as JSON text: the names that may appear in the log. */
+  readonly declaredNames: ReadonlyMap<string, string>
   /** The places of the input that the log commits to, where there are any. */
   readonly committed: readonly JsonPointer[] | undefined
   /** SHA-256 over name, description and JSON Schema, in hexadecimal. */
@@ -104,7 +104,7 @@ function register(name: string, tool: Tool): RegisteredTool {
   const standard = tool.inputSchema['~standard']
   const { validate } = standard
   const jsonSchema = inputJsonSchema(tool)
-  const declaredNames = new Set<string>()
+  const declaredNames = new Map<string, string>()
   collectNames(jsonSchema, declaredNames)
   return Object.freeze({
     ...ABSENT,
@@ -127,7 +127,7 @@ function inputJsonSchema(tool: Tool): Readonly<Record<string, unknown>> | undefi
   }
 }
 
-function collectNames(schema: unknown, names: Set<string>): void {
+function collectNames(schema: unknown, names: Map<string, string>): void {
   if (Array.isArray(schema)) {
     for (const item of schema) collectNames(item, names)
     return
@@ -135,7 +135,7 @@ function collectNames(schema: unknown, names: Set<string>): void {
   if (typeof schema !== 'object' || schema === null) return
   for (const [key, value] of Object.entries(schema)) {
     if (key === 'properties' && isPlainObject(value)) {
-      for (const name of Object.keys(value)) names.add(name)
+      for (const name of Object.keys(value)) names.set(name, quote(name))
     }
     collectNames(value, names)
   }

@@ -29,10 +29,32 @@ export function toolResult(
     late: boolean
   },
 ): string {
+  const elapsed = millisText(result.elapsedMs)
+  // As one piece each: every piece of a text is collected anew for the hash of the record.
+  if (result.ok && !result.late) return `{"call_id":"${callId}"${OK}${elapsed}${EFFECT[result.effect]}`
   const error = result.ok ? '' : `"error":${errorText(result.error)},`
   const late = result.late ? ',"late":true' : ''
-  const elapsed = Math.round(result.elapsedMs * 1000) / 1000
   return `{"call_id":"${callId}","ok":${result.ok},"elapsed_ms":${elapsed},${error}"effect":"${result.effect}"${late}}`
+}
+
+const OK = ',"ok":true,"elapsed_ms":'
+
+const EFFECT = {
+  occurred: ',"effect":"occurred"}',
+  none: ',"effect":"none"}',
+  unknown: ',"effect":"unknown"}',
+} as const
+
+/** What follows the whole milliseconds, for each count of microseconds: JSON of 0.25 without its 0. */
+const FRACTIONS: readonly string[] = Array.from({ length: 1000 }, (_, us) => String(us / 1000).slice(1))
+
+/** Milliseconds to three places, as JSON writes a number; numbers that are no integers take several times as long. */
+function millisText(elapsedMs: number): string {
+  const us = Math.round(elapsedMs * 1000)
+  // A clock that runs backwards.
+  if (!(us >= 0)) return String(us / 1000)
+  const fraction = us % 1000
+  return `${(us - fraction) / 1000}${FRACTIONS[fraction]}`
 }
 
 export function toolDenied(call: string, reason: DenialReason, args: string, issues: string): string {
@@ -49,8 +71,9 @@ export function args(tool: RegisteredTool | undefined, input: unknown, redactabl
   let listed = ''
   let withheld = 0
   for (const name of names) {
-    if (tool?.declaredNames.has(name) === true) listed += `${listed === '' ? '' : ','}${quote(name)}`
-    else withheld += 1
+    const text = tool?.declaredNames.get(name)
+    if (text === undefined) withheld += 1
+    else listed = listed === '' ? text : `${listed},${text}`
   }
   return withheld === 0 ? `"args":[${listed}]` : `"args":[${listed}],"args_withheld":${withheld}`
 }

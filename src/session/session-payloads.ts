@@ -23,7 +23,19 @@ const SNAKE: { readonly [L in LimitName]: string } = {
 
 /** The members that identify a session, each with its comma. */
 export function envelope(id: string, identity: string, user: string): string {
-  return `"session_id":"${id}","agent_identity":"${identity}","invoking_user":${quote(user)},"principal":"${identity}@${id}",`
+  return [
+    '"session_id":"',
+    id,
+    '","agent_identity":"',
+    identity,
+    '","invoking_user":',
+    quote(user),
+    ',"principal":"',
+    identity,
+    '@',
+    id,
+    '",',
+  ].join('')
 }
 
 /** Consumption at emission. */
@@ -31,8 +43,18 @@ export function budget(meter: Meter, wallMs: number): string {
   return `,"budget":${consumption(meter, wallMs)}`
 }
 
-function consumption(meter: Meter, wallMs: number): string {
-  return `{"usd":${formatUsd(meter.usd)},"tokens":${meter.tokens},"wall_ms":${wallMs},"tool_calls":${meter.toolCalls},"llm_calls":${meter.llmCalls},"depth":${meter.depth},"denials":${meter.denials}}`
+/**
+ * What is mostly nothing is written as one constant: every piece of a text is collected anew for the hash of the
+ * record, so a text of few pieces costs less.
+ */
+function consumption({ usd, tokens, toolCalls, llmCalls, depth, denials }: Meter, wallMs: number): string {
+  const spent =
+    usd === 0 && tokens === 0 ? '{"usd":0,"tokens":0' : `{"usd":${formatUsd(usd)},"tokens":${tokens}`
+  const rest =
+    llmCalls === 0 && depth === 0 && denials === 0
+      ? ',"llm_calls":0,"depth":0,"denials":0}'
+      : `,"llm_calls":${llmCalls},"depth":${depth},"denials":${denials}}`
+  return `${spent},"wall_ms":${wallMs},"tool_calls":${toolCalls}${rest}`
 }
 
 /** @param parent the session it is nested in. */

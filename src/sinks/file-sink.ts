@@ -60,9 +60,9 @@ export class FileSink implements AuditSink, UpkeepOwner {
     if (record.seq !== this.#nextSeq) {
       throw this.#unavailable(`it ends before record ${this.#nextSeq}, and was given ${record.seq}`)
     }
-    if (!this.#queue.add(record.line)) {
+    if (!this.#queue.addRecord(record)) {
       this.#write()
-      this.#queue.add(record.line)
+      this.#queue.addRecord(record)
     }
     this.#nextSeq += 1
     this.#hash = record.hash

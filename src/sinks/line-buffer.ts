@@ -1,7 +1,9 @@
+import { sealedBytes } from '../audit/record.js'
+import type { SealedRecord } from '../audit/sink.js'
 import { utf8Length } from '../core/utf8.js'
 
-/** Two of the longest lines fit. */
-const CAPACITY = 128 * 1024
+/** The longest line fits. Writes of 128 KiB and more can take many times as long, by the pages they need at once. */
+const CAPACITY = 64 * 1024
 const LF = 0x0a
 const encoder = new TextEncoder()
 
@@ -21,6 +23,16 @@ export class LineBuffer {
     if (line.length * 3 + 1 > free && utf8Length(line) + 1 > free) return false
     this.#length += encoder.encodeInto(line, this.#bytes.subarray(this.#length)).written
     this.#bytes[this.#length++] = LF
+    return true
+  }
+
+  /** As {@link add}, of the line of a record, which may be encoded already. */
+  addRecord(record: SealedRecord): boolean {
+    const line = sealedBytes(record)
+    if (line === undefined) return this.add(record.line)
+    if (line.length > CAPACITY - this.#length) return false
+    this.#bytes.set(line, this.#length)
+    this.#length += line.length
     return true
   }
 

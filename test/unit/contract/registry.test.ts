@@ -142,7 +142,7 @@ describe('narrow', () => {
 describe('what the log may say of a tool', () => {
   const declared = (inputSchema: unknown): string[] => {
     const registry = Registry.from('tools', { pay: { inputSchema, execute: () => 'ran' } })
-    return [...(registry.get('pay')?.declaredNames ?? [])].sort()
+    return [...(registry.get('pay')?.declaredNames.keys() ?? [])].sort()
   }
 
   test('the names that its schema declares, at every depth', () => {
