@@ -74,7 +74,7 @@ export function report(
     const wanted =
       atMost === undefined ? `at least ${atLeast} x faster than` : `at most ${atMost} x the time of`
     console.log(
-      `  ${ratio.toFixed(1).padStart(6)} x   ${wanted} ${against}: ${reached ? 'reached' : 'not reached'}`,
+      `  ${ratio.toFixed(1).padStart(6)} x   ${wanted} ${against}: ${reached ? 'reached' : 'missed'}`,
     )
   }
 }

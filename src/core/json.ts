@@ -27,6 +27,12 @@ export const MAX_NODES = 100_000
 /** Names that reach a prototype when a careless merge copies them. */
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
+/** By its length first: most names need no more. */
+function isForbidden(name: string): boolean {
+  const { length } = name
+  return (length === 9 || length === 11) && FORBIDDEN_KEYS.has(name)
+}
+
 /** Stands for text that should have been JSON and is not; its snapshot says so. */
 export const NOT_JSON: unique symbol = Symbol('not JSON')
 
@@ -129,7 +135,7 @@ function copyObject(source: object, depth: number, walk: Walk): PlainData | type
   const target = new Bare()
   for (let index = 0; index < names.length; index++) {
     const name = names[index] as string
-    const copied = FORBIDDEN_KEYS.has(name)
+    const copied = isForbidden(name)
       ? fault(walk, 'forbidden_key', `the key ${name}`)
       : copy((source as Record<string, unknown>)[name], depth + 1, walk)
     if (copied === FAULT) {

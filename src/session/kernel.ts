@@ -107,7 +107,7 @@ export function* callSteps(
   // A slow disk may have used up the time, with the event loop blocked so that no timer could say so.
   core.throwIfInterrupted()
 
-  if (approvedUntilMs <= core.agent.clock.monotonicMs()) {
+  if (approvedUntilMs !== Number.POSITIVE_INFINITY && approvedUntilMs <= core.agent.clock.monotonicMs()) {
     const expired = refuseExpired(decision)
     record.expired(expired)
     return denied(core, record, expired)

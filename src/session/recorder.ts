@@ -8,21 +8,33 @@ import type { AgentSetup } from './setup.js'
 export class SessionRecorder {
   readonly #agent: AgentSetup
   readonly #meter: Meter
-  readonly #envelope: string
+  readonly #id: string
+  readonly #user: string
   readonly #clock: SessionClock
+  /** Kept from the third record on: a session that does nothing has two, and holds no more than it must. */
+  #envelope: string | undefined
   #records = 0
 
   constructor(agent: AgentSetup, id: string, user: string, meter: Meter, clock: SessionClock) {
     this.#agent = agent
     this.#meter = meter
-    this.#envelope = payloads.envelope(id, agent.identity, user)
+    this.#id = id
+    this.#user = user
     this.#clock = clock
   }
 
   /** @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) */
   write(event: EventName, payload: string): void {
-    this.#agent.log.append(event, payload, this.#envelope, payloads.budget(this.#meter, this.#clock.wallMs))
+    const budget = payloads.budget(this.#meter, this.#clock.wallMs)
+    this.#agent.log.append(event, payload, this.#envelope ?? this.#identify(), budget)
     this.#records += 1
+  }
+
+  #identify(): string {
+    const { identity } = this.#agent
+    if (this.#records < 2) return payloads.envelope(this.#id, identity, this.#user)
+    this.#envelope = payloads.flatEnvelope(this.#id, identity, this.#user)
+    return this.#envelope
   }
 
   /** @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) */

@@ -21,21 +21,26 @@ const SNAKE: { readonly [L in LimitName]: string } = {
   denials: 'denials',
 }
 
+/** The parts of {@link envelope} that all sessions of an agent share, those of the newest agent kept. */
+let shared = { identity: '', user: '', principal: '' }
+
 /** The members that identify a session, each with its comma. */
 export function envelope(id: string, identity: string, user: string): string {
-  return [
-    '"session_id":"',
-    id,
-    '","agent_identity":"',
-    identity,
-    '","invoking_user":',
-    quote(user),
-    ',"principal":"',
-    identity,
-    '@',
-    id,
-    '",',
-  ].join('')
+  if (shared.identity !== identity) {
+    shared = {
+      identity,
+      user: ['","agent_identity":"', identity, '","invoking_user":'].join(''),
+      principal: [',"principal":"', identity, '@'].join(''),
+    }
+  }
+  return `"session_id":"${id}${shared.user}${quote(user)}${shared.principal}${id}",`
+}
+
+/** As {@link envelope}, in one piece: what takes longer to make, and less to hash. */
+export function flatEnvelope(id: string, identity: string, user: string): string {
+  const own = envelope(id, identity, user)
+  const middle = own.length >> 1
+  return [own.slice(0, middle), own.slice(middle)].join('')
 }
 
 /** Consumption at emission. */
