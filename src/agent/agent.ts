@@ -143,12 +143,8 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   open(userId: string, options: SessionOptions<keyof Tools & string> = {}): Session<Tools> {
     const core = this.#open('open', userId, options)
     const session = new AsyncSession<Tools>(core)
-    const close = (): void => {
-      // The log keeps its failure for the next caller; nobody is waiting for this one.
-      session.close().catch(() => undefined)
-    }
-    core.onInterrupt = close
-    core.onDrained = close
+    core.onInterrupt = closeHandle
+    core.onDrained = closeHandle
     return session
   }
 
@@ -251,6 +247,11 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   #assertNotClosed(): void {
     if (this.#closing !== undefined) throw new AuditUnavailable('the agent is closed')
   }
+}
+
+/** One function for all sessions that nobody waits for. The log keeps its failure for the next caller. */
+function closeHandle(_reason: unknown, { handle }: SessionCore): void {
+  ;(handle as AsyncSession | undefined)?.close().catch(() => undefined)
 }
 
 /** The limits that a budget in the options sets: one that is `undefined` is not set, and wins over nothing. */

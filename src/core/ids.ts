@@ -4,6 +4,9 @@ const POOL_BYTES = 4096
 const pool = new Uint8Array(POOL_BYTES)
 let taken = POOL_BYTES
 
+/** Characters of an id that say when it was made. */
+const TIME_LENGTH = 10
+
 /**
  * One draw from the operating system serves 4,096 characters: `ulid` asks for sixteen numbers whenever the
  * millisecond is new, and its own source makes a system call for each.
@@ -26,5 +29,7 @@ const ulid = monotonicFactory(pooledRandom)
  * @see https://github.com/ulid/spec
  */
 export function newId(nowMs: number): string {
-  return ulid(nowMs)
+  const id = ulid(nowMs)
+  // In one piece: as the two that it was put together from, it holds twice the memory.
+  return [id.slice(0, TIME_LENGTH), id.slice(TIME_LENGTH)].join('')
 }

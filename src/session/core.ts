@@ -36,18 +36,18 @@ export class SessionCore extends Live {
   /** The face of this session; set by whoever made it. */
   handle: AnySession | undefined
   /** Called when what is under way has to stop, with the reason. */
-  onInterrupt: ((reason: unknown) => void) | undefined
+  onInterrupt: ((reason: unknown, session: SessionCore) => void) | undefined
   /** Called when the session was killed and nothing that it had permitted is under way any more. */
-  onDrained: (() => void) | undefined
+  onDrained: ((reason: undefined, session: SessionCore) => void) | undefined
   /** Calls of each tool that has a `maxCalls`. */
   toolCalls: Map<string, number> | undefined
   readonly clock: SessionClock
-  readonly inFlight: InFlight
   /** Set at the end while a store of rolling limits is being told what was spent. */
   released: Promise<unknown> | undefined
   subtree: Subtree | undefined
   readonly loops: LoopGuard | undefined
-  readonly #recorder: SessionRecorder
+  readonly #recorder = new SessionRecorder()
+  #inFlight: InFlight | undefined
   #caller: CallerSignal | undefined
   #calls = 0
   #refused = 0
@@ -74,12 +74,16 @@ export class SessionCore extends Live {
     this.depth = parent === undefined ? 0 : parent.depth + 1
     this.lifecycle = new Lifecycle(this.id)
     this.clock = new SessionClock(agent.clock)
-    this.inFlight = new InFlight(this, agent.approvals.pausesWallMs)
-    this.#recorder = new SessionRecorder(agent, this.id, setup.user, this.meter, this.clock)
     this.emit('session_start', payloads.sessionStart(setup, parent, this.depth))
     this.clock.expireAfter(setup.limits.wallMs, this)
     Subtree.join(parent, this)
     agent.sessions.add(this)
+  }
+
+  /** Made on first read: a session that does nothing has nothing in flight. */
+  get inFlight(): InFlight {
+    this.#inFlight ??= new InFlight(this, this.agent.approvals.pausesWallMs)
+    return this.#inFlight
   }
 
   /** An id for the next call: unique over all logs, because the session's is. */
@@ -155,7 +159,7 @@ export class SessionCore extends Live {
     const outcome = this.lifecycle.close(wanted)
     const reason = this.lifecycle.endedBy === undefined ? cause : this.lifecycle.endedBy.error
     this.clock.stop()
-    if (!this.inFlight.isEmpty) this.#stopped += this.inFlight.stopAll(this.lifecycle.refusal)
+    if (this.#inFlight?.isEmpty === false) this.#stopped += this.#inFlight.stopAll(this.lifecycle.refusal)
     this.subtree?.end()
     this.lifecycle.abortSignal()
     this.clock.disarm()
@@ -164,7 +168,7 @@ export class SessionCore extends Live {
     this.agent.sessions.delete(this)
     this.released = this.setup.above?.release()
     try {
-      this.#recorder.writeEnd(outcome, reason, this.#stopped, this.#refused)
+      this.#recorder.writeEnd(this, outcome, reason, this.#stopped, this.#refused)
     } catch (failure) {
       throw this.failAudit(failure)
     }
@@ -177,7 +181,7 @@ export class SessionCore extends Live {
    */
   emit(event: EventName, payload: string): void {
     try {
-      this.#recorder.write(event, payload)
+      this.#recorder.write(this, event, payload)
     } catch (failure) {
       throw this.failAudit(failure)
     }
@@ -197,7 +201,7 @@ export class SessionCore extends Live {
   }
 
   leave(live: Live): void {
-    this.inFlight.leave(live)
+    this.#inFlight?.leave(live)
     if (this.lifecycle.state === 'killed') this.#drain()
   }
 
@@ -211,7 +215,6 @@ export class SessionCore extends Live {
     if (this.lifecycle.canBeInterrupted && this.clock.hasPassed()) this.onDeadline()
   }
 
-  /** The time is up. */
   onDeadline(): void {
     if (this.lifecycle.state === 'closed') return
     this.#die({ meter: this.meter, limit: 'wallMs', used: this.wallMs, max: this.setup.limits.wallMs }, this)
@@ -229,9 +232,10 @@ export class SessionCore extends Live {
 
   /** What has just left still has its result to record: look again after that. */
   #drain(): void {
-    if (this.onDrained === undefined || !this.inFlight.isEmpty) return
+    if (this.onDrained === undefined || this.#inFlight?.isEmpty === false) return
     queueMicrotask(() => {
-      if (this.lifecycle.state === 'killed' && this.inFlight.isEmpty) this.onDrained?.()
+      if (this.lifecycle.state === 'killed' && this.#inFlight?.isEmpty !== false)
+        this.onDrained?.(undefined, this)
     })
   }
 
@@ -239,9 +243,9 @@ export class SessionCore extends Live {
   #stop(reason: unknown): void {
     if (!this.lifecycle.interrupt(reason)) return
     this.clock.disarm()
-    this.#stopped += this.inFlight.stopAll(reason)
+    this.#stopped += this.#inFlight?.stopAll(reason) ?? 0
     this.lifecycle.abortSignal()
-    this.onInterrupt?.(reason)
+    this.onInterrupt?.(reason, this)
   }
 
   /** Ends with the session that this one is nested in. */
