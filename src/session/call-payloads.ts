@@ -48,11 +48,14 @@ const EFFECT = {
 /** What follows the whole milliseconds, for each count of microseconds: JSON of 0.25 without its 0. */
 const FRACTIONS: readonly string[] = Array.from({ length: 1000 }, (_, us) => String(us / 1000).slice(1))
 
+/** Fifteen decimal digits are what every number has. */
+const MAX_EXACT_US = 1e15
+
 /** Milliseconds to three places, as JSON writes a number; numbers that are no integers take several times as long. */
 function millisText(elapsedMs: number): string {
   const us = Math.round(elapsedMs * 1000)
-  // A clock that runs backwards.
-  if (!(us >= 0)) return String(us / 1000)
+  // Of a clock that runs backwards, or beyond the digits that a number has.
+  if (!(us >= 0 && us < MAX_EXACT_US)) return String(us / 1000)
   const fraction = us % 1000
   return `${(us - fraction) / 1000}${FRACTIONS[fraction]}`
 }

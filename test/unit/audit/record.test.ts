@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { beginsLikeALog, LineReader } from '../../../src/audit/line.js'
-import { GENESIS, SEAL_LENGTH, seal } from '../../../src/audit/record.js'
+import { GENESIS, MAX_LINE_BYTES, SEAL_LENGTH, seal, sealedBytes } from '../../../src/audit/record.js'
 import { shrink } from '../../../src/audit/shrink.js'
 import { bytesOf } from '../../support/audit-logs.js'
 
@@ -101,4 +101,23 @@ test('an oversized payload loses its large members and keeps the others', () => 
     list: { $omitted: 'too_large' },
     __proto__x: true,
   })
+})
+
+test('the bytes of the last record are those of its line, and of no other record', () => {
+  const first = seal(PARTS)
+  expect(Buffer.from(sealedBytes(first) ?? []).toString()).toBe(`${first.line}\n`)
+  expect(Buffer.from(sealedBytes(first) ?? []).toString()).toBe(`${first.line}\n`)
+  const second = seal({ ...PARTS, payload: '{}' })
+  expect(sealedBytes(first)).toBeUndefined()
+  expect(Buffer.from(sealedBytes(second) ?? []).toString()).toBe(`${second.line}\n`)
+})
+
+test.each([-2, -1, 0, 1, 2])('bytes are kept of a line of as many as a log may hold, %i more', (more) => {
+  const rest = Buffer.byteLength(seal({ ...PARTS, payload: '' }).line) + 1
+  const payload = `"${'x'.repeat(MAX_LINE_BYTES - rest - 2 + more)}"`
+  const record = seal({ ...PARTS, payload })
+  expect(createHash('sha256').update(record.line.slice(0, -SEAL_LENGTH)).digest('hex')).toBe(record.hash)
+  const bytes = sealedBytes(record)
+  if (more > 0) expect(bytes).toBeUndefined()
+  else expect(Buffer.from(bytes ?? []).toString()).toBe(`${record.line}\n`)
 })
