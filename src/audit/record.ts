@@ -67,10 +67,22 @@ export interface StampedParts extends Omit<RecordParts, 'synced' | 'ts' | 'envel
   readonly session: string
 }
 
+const heads = new Map<EventName, string>()
+
+/** What stands before the payload; one text for all records of an event. */
+function headOf(event: EventName): string {
+  let head = heads.get(event)
+  if (head === undefined) {
+    head = ['"event":"', event, '","payload":'].join('')
+    heads.set(event, head)
+  }
+  return head
+}
+
 /** As {@link seal}. */
 export function sealStamped(parts: StampedParts): SealedRecord {
   const { seq, event } = parts
-  const body = `{"v":1,"seq":${seq},${parts.stamp}${parts.session}"event":"${event}","payload":${parts.payload}${parts.budget},"prev_hash":"${parts.prevHash}"`
+  const body = `{"v":1,"seq":${seq},${parts.stamp}${parts.session}${headOf(event)}${parts.payload}${parts.budget},"prev_hash":"${parts.prevHash}"`
   const { read, written } = encoder.encodeInto(body, bytes)
   const fits = read === body.length && written + SEAL_LENGTH < bytes.length
   const hash = sha256Hex(fits ? bytes.subarray(0, written) : body)

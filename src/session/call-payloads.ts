@@ -12,8 +12,15 @@ const MAX_MODEL_CALL_ID = 256
 export function callMembers(callId: string, tool: string, modelCallId: string | undefined): string {
   const model =
     modelCallId === undefined ? '' : `"model_call_id":${quote(modelCallId.slice(0, MAX_MODEL_CALL_ID))},`
-  return `"call_id":"${callId}",${model}"tool":${quote(tool.slice(0, MAX_TOOL_NAME))}`
+  if (newest.tool !== tool)
+    newest = { tool, text: ['","tool":', quote(tool.slice(0, MAX_TOOL_NAME))].join('') }
+  return model === ''
+    ? `"call_id":"${callId}${newest.text}`
+    : `"call_id":"${callId}",${model}${newest.text.slice(2)}`
 }
+
+/** The member that names the tool of the newest call: the next is often of the same. */
+let newest = { tool: '', text: '","tool":""' }
 
 export function toolCall(call: string, args: string): string {
   return `{${call},${args},"enforcement":"enforced"}`
