@@ -1,5 +1,6 @@
+export type { CoveredEndpoint, Governance } from './metered/coverage.js'
 export type { SessionChoice } from './metered/find-session.js'
-export type { GovernedFetchOptions } from './metered/settings.js'
-export { COVERAGE, type CoveredEndpoint, type Governance } from './openai/coverage.js'
+export type { GovernedCallOptions, GovernedFetchOptions } from './metered/settings.js'
+export { COVERAGE } from './openai/coverage.js'
 export { governedFetch, type OpenAiOptions } from './openai/governed-fetch.js'
 export { runFunctionCalls, runToolCalls } from './openai/tool-calls.js'

@@ -9,6 +9,8 @@ export interface EventReading {
   readonly reported?: ReportedTokens | undefined
   /** True where that is all that will be used. */
   readonly isFinal?: boolean
+  /** True where the output, or a part of it, is not in it yet. */
+  readonly isPartial?: boolean
   /** True for an event that the caller did not ask for and must not see. */
   readonly isHidden?: boolean
 }
@@ -36,16 +38,20 @@ export function meteredBody(
     const visible: Uint8Array[] = []
     let textBytes = 0
     let reported: ReportedTokens | undefined
+    let isPartial = false
     for (const { bytes, data, unreadBytes } of parts) {
       textBytes += unreadBytes
       const reading = data === undefined ? undefined : read(data)
       if (reading?.isHidden !== true) visible.push(...bytes)
       if (reading === undefined) continue
       textBytes += reading.textBytes
-      reported = reading.reported ?? reported
+      if (reading.reported !== undefined) {
+        reported = reading.reported
+        isPartial = reading.isPartial ?? false
+      }
       if (reading.isFinal === true && reading.reported !== undefined) call.finish(reading.reported)
     }
-    if (textBytes > 0 || reported !== undefined) call.receive(textBytes, reported)
+    if (textBytes > 0 || reported !== undefined) call.receive(textBytes, reported, isPartial)
     return visible
   }
 

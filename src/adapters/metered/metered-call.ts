@@ -45,6 +45,7 @@ export class MeteredCall {
   /** Bytes of text received; `undefined` where nobody sees the output before it is whole. */
   #textBytes: number | undefined
   #reported: ReportedTokens | undefined
+  #isPartial = false
 
   /**
    * Holds what the call may use.
@@ -81,12 +82,16 @@ export class MeteredCall {
    *
    * @param bytes of text.
    * @param reported what the provider says so far.
+   * @param isPartial true where the output, or a part of it, is not in that.
    * @throws as {@link ModelReservation.cover}, when a limit is crossed: the call has been charged and stopped.
    */
-  receive(bytes: number, reported?: ReportedTokens): void {
+  receive(bytes: number, reported?: ReportedTokens, isPartial = false): void {
     if (!this.#isOpen) return
     this.#textBytes = (this.#textBytes ?? 0) + bytes
-    this.#reported = reported ?? this.#reported
+    if (reported !== undefined) {
+      this.#reported = reported
+      this.#isPartial = isPartial
+    }
     try {
       this.#reservation.cover(this.#estimate(undefined))
     } catch (error) {
@@ -106,7 +111,7 @@ export class MeteredCall {
 
   /** The end of the output without a report of what it used: an estimate is charged. @throws as `finish`. */
   finishUnreported(): void {
-    if (this.#reported === undefined) this.#settle(this.#estimate(undefined))
+    if (this.#reported === undefined || this.#isPartial) this.#settle(this.#estimate(undefined))
     else this.finish(this.#reported)
   }
 

@@ -13,6 +13,8 @@ export interface UsageReader {
   readonly ofEvents: () => (data: string) => EventReading
   /** Whether the reader of events hides any. */
   readonly hides: boolean
+  /** The response in the place of one that is refused, or a throw; {@link refusedResponse} when absent. */
+  readonly refused?: (refusal: unknown) => Response
 }
 
 /** Why a provider did not serve a request; recorded by its name and code. */
@@ -44,39 +46,45 @@ export async function sendMetered(
   send: (signal: AbortSignal) => Promise<Response>,
   usage: UsageReader,
 ): Promise<Response> {
+  const { refused = refusedResponse } = usage
   let call: MeteredCall
   try {
     call = new MeteredCall(session, bounds, caller)
   } catch (refusal) {
-    return refusedResponse(refusal)
+    return refused(refusal)
   }
   try {
     const response = await send(call.signal)
-    if (!response.ok) return refuse(call, response)
+    if (!response.ok) return refuse(call, response, refused)
     const type = response.headers.get('content-type') ?? ''
     if (response.body !== null && type.toLowerCase().includes('text/event-stream')) {
       return withBody(response, meteredBody(response.body, call, usage.ofEvents(), usage.hides))
     }
-    return await whole(call, response, usage)
+    return await whole(call, response, usage.ofReply, refused)
   } catch (error) {
     if (isNeverSent(error)) call.refuse(error)
     else call.stop(error)
-    if (call.stopped !== undefined) return refusedResponse(call.stopped.reason)
+    if (call.stopped !== undefined) return refused(call.stopped.reason)
     throw error
   }
 }
 
 /** A reply that is not streamed is charged before anybody sees it. */
-async function whole(call: MeteredCall, response: Response, usage: UsageReader): Promise<Response> {
+async function whole(
+  call: MeteredCall,
+  response: Response,
+  ofReply: UsageReader['ofReply'],
+  refused: (refusal: unknown) => Response,
+): Promise<Response> {
   const text = await response.text()
-  const reported = usage.ofReply(parse(text))
+  const reported = ofReply(parse(text))
   try {
     if (reported === undefined) {
       call.receive(utf8Bytes(text))
       call.finishUnreported()
     } else call.finish(reported)
   } catch (refusal) {
-    return refusedResponse(refusal)
+    return refused(refusal)
   } finally {
     call.detach()
   }
@@ -84,13 +92,13 @@ async function whole(call: MeteredCall, response: Response, usage: UsageReader):
 }
 
 /** Providers charge nothing for what they did not serve. */
-function refuse(call: MeteredCall, response: Response): Response {
+function refuse(call: MeteredCall, response: Response, refused: (refusal: unknown) => Response): Response {
   const failure: HttpFailure = { name: 'HttpError', code: `HTTP_${response.status}` }
   call.detach()
   try {
     call.refuse(failure)
   } catch (refusal) {
-    return refusedResponse(refusal)
+    return refused(refusal)
   }
   return response
 }

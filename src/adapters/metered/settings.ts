@@ -1,9 +1,7 @@
 import type { SessionChoice } from './find-session.js'
 
-/** What every adapter that sits in the place of `fetch` can be told. */
-export interface GovernedFetchOptions extends SessionChoice {
-  /** What makes the requests; without it, the `fetch` of the runtime. */
-  readonly fetch?: typeof globalThis.fetch
+/** What every adapter that meters model calls can be told. */
+export interface GovernedCallOptions extends SessionChoice {
   /**
    * Tokens of output to hold for a request that sets no bound of its own, 0 to 2^53 − 1. Without it such a
    * request holds everything that is left, so that no two of them run at once under a limit. The request
@@ -23,14 +21,36 @@ export interface GovernedFetchOptions extends SessionChoice {
   readonly unmetered?: 'refuse' | 'observe'
 }
 
+/** What every adapter that sits in the place of `fetch` can be told. */
+export interface GovernedFetchOptions extends GovernedCallOptions {
+  /** What makes the requests; without it, the `fetch` of the runtime. */
+  readonly fetch?: typeof globalThis.fetch
+}
+
 const OPTIONS = [
   'session',
   'outside',
-  'fetch',
   'assumeOutputTokens',
   'estimateInputTokens',
   'unmetered',
-] as const satisfies readonly (keyof GovernedFetchOptions)[]
+] as const satisfies readonly (keyof GovernedCallOptions)[]
+
+/**
+ * As {@link readCallOptions}, with a `fetch`.
+ *
+ * @throws TypeError or RangeError for options that are not usable.
+ */
+export function readFetchOptions<O extends GovernedFetchOptions>(
+  label: string,
+  options: O,
+  more: readonly (keyof O & string)[],
+): Readonly<O> {
+  const settings = readCallOptions(label, options, ['fetch', ...more])
+  const { fetch } = settings
+  if (fetch !== undefined && typeof fetch !== 'function')
+    throw new TypeError(`${label}.fetch: expected a function`)
+  return settings
+}
 
 /**
  * The options, checked and frozen.
@@ -38,7 +58,7 @@ const OPTIONS = [
  * @param more names of options that only one adapter has.
  * @throws TypeError or RangeError for options that are not usable.
  */
-export function readFetchOptions<O extends GovernedFetchOptions>(
+export function readCallOptions<O extends GovernedCallOptions>(
   label: string,
   options: O,
   more: readonly (keyof O & string)[],
@@ -50,16 +70,14 @@ export function readFetchOptions<O extends GovernedFetchOptions>(
       throw new TypeError(`${label}: unknown option ${name}; known options are ${known.join(', ')}`)
     }
   }
-  const { session, outside, fetch, assumeOutputTokens, estimateInputTokens, unmetered } = options
+  const { session, outside, assumeOutputTokens, estimateInputTokens, unmetered } = options
   if (session !== undefined && typeof session !== 'function' && typeof session?.reserve !== 'function') {
     throw new TypeError(`${label}.session: expected a session or a function that returns one`)
   }
   readChoice(`${label}.outside`, outside)
   readChoice(`${label}.unmetered`, unmetered)
-  for (const [name, value] of Object.entries({ fetch, estimateInputTokens })) {
-    if (value !== undefined && typeof value !== 'function')
-      throw new TypeError(`${label}.${name}: expected a function`)
-  }
+  if (estimateInputTokens !== undefined && typeof estimateInputTokens !== 'function')
+    throw new TypeError(`${label}.estimateInputTokens: expected a function`)
   if (
     assumeOutputTokens !== undefined &&
     !(Number.isSafeInteger(assumeOutputTokens) && assumeOutputTokens >= 0)

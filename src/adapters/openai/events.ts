@@ -1,6 +1,7 @@
+import { membersOf } from '../metered/members.js'
 import type { EventReading } from '../metered/metered-body.js'
 import { textBytes, utf8Bytes } from '../metered/text-size.js'
-import { membersOf, readUsage } from './usage.js'
+import { readUsage } from './usage.js'
 
 /** The events after which a response has nothing more to say. */
 const TERMINAL: ReadonlySet<unknown> = new Set([

@@ -3,6 +3,7 @@ import { findSession } from '../metered/find-session.js'
 import { refusedResponse } from '../metered/refused-response.js'
 import { sendMetered } from '../metered/send.js'
 import { type GovernedFetchOptions, readFetchOptions } from '../metered/settings.js'
+import { observe, sendFree } from '../metered/unmetered.js'
 import { governanceOf } from './coverage.js'
 import { readEvents } from './events.js'
 import { type MeteredRequest, readRequest } from './request.js'
@@ -83,29 +84,4 @@ function target(input: string | URL | Request, init: RequestInit): { method: str
   const { pathname } = new URL(isRequest ? input.url : input)
   const method = init.method ?? (isRequest ? input.method : 'GET')
   return { method: method.toUpperCase(), path: pathname }
-}
-
-/** A request that may pass though nobody knows what it costs: it counts as a model call, and is on record. */
-function observe(session: AnySession, what: string): void {
-  session.recordLlm({
-    model: what.slice(0, 256),
-    inputTokens: 0,
-    outputTokens: 0,
-    costUsd: 0,
-    estimated: true,
-  })
-}
-
-/** A request that costs nothing ends with its session all the same. */
-async function sendFree(
-  { signal: ended }: AnySession,
-  caller: AbortSignal | undefined,
-  send: (signal: AbortSignal) => Promise<Response>,
-): Promise<Response> {
-  try {
-    return await send(caller === undefined ? ended : AbortSignal.any([ended, caller]))
-  } catch (error) {
-    if (ended.aborted) return refusedResponse(ended.reason)
-    throw error
-  }
 }

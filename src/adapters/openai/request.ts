@@ -1,9 +1,9 @@
+import { countOf, type Members, membersOf } from '../metered/members.js'
 import type { CallBounds } from '../metered/metered-call.js'
+import { parseBody } from '../metered/request-body.js'
 import type { GovernedFetchOptions } from '../metered/settings.js'
-import { estimateTokens, utf8Bytes } from '../metered/text-size.js'
-import { membersOf } from './usage.js'
-
-type Body = Readonly<Record<string, unknown>>
+import { textOfBody } from '../metered/text-of-body.js'
+import { estimateTokens } from '../metered/text-size.js'
 
 /** A request that is metered. */
 export interface MeteredRequest {
@@ -50,9 +50,8 @@ export function readRequest(
   includeUsage: boolean,
   { assumeOutputTokens, estimateInputTokens }: GovernedFetchOptions,
 ): MeteredRequest {
-  const body = parseBody(path, text)
-  const seen = { bytes: 0, isUnbounded: false }
-  measure(body, seen, 0)
+  const body = parseBody(`governedFetch: ${path}`, text)
+  const seen = textOfBody(body, ({ type }) => UNBOUNDED_TYPES.has(type))
   const isKept =
     UNBOUNDED_MEMBERS.some((name) => (body[name] ?? undefined) !== undefined) ||
     membersOf(body['prompt'])?.['id'] !== undefined
@@ -78,21 +77,8 @@ export function readRequest(
   }
 }
 
-function parseBody(path: string, text: unknown): Body {
-  let body: unknown
-  try {
-    body = typeof text === 'string' ? JSON.parse(text) : undefined
-  } catch {
-    body = undefined
-  }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new TypeError(`governedFetch: ${path} needs a body that is the text of a JSON object`)
-  }
-  return body as Body
-}
-
 /** The model as the request names it; Azure may name it in the path alone. */
-function readModel(path: string, body: Body): string {
+function readModel(path: string, body: Members): string {
   const { model } = body
   if (typeof model === 'string' && model !== '') return model
   const deployment = /\/deployments\/([^/]+)\//.exec(path)?.[1]
@@ -100,27 +86,25 @@ function readModel(path: string, body: Body): string {
   throw new TypeError(`governedFetch: ${path} needs a model, so that the call can be priced`)
 }
 
-const hasUsage = (body: Body): boolean => membersOf(body['stream_options'])?.['include_usage'] === true
+const hasUsage = (body: Members): boolean => membersOf(body['stream_options'])?.['include_usage'] === true
 
 /** Most tokens that a request allows as output; `undefined` where it sets no bound. */
-function outputBound(path: string, body: Body): number | undefined {
+function outputBound(path: string, body: Members): number | undefined {
   const each =
-    count(body['max_completion_tokens']) ?? count(body['max_output_tokens']) ?? count(body['max_tokens'])
+    countOf(body['max_completion_tokens']) ??
+    countOf(body['max_output_tokens']) ??
+    countOf(body['max_tokens'])
   if (each === undefined || /responses(\/compact)?\/?$/.test(path)) return each
-  const bound = each * Math.max(count(body['n']) ?? 1, count(body['best_of']) ?? 1, prompts(body))
+  const bound = each * Math.max(countOf(body['n']) ?? 1, countOf(body['best_of']) ?? 1, prompts(body))
   return Number.isSafeInteger(bound) ? bound : undefined
 }
 
 /** How many prompts one request of the older completions has. */
-function prompts({ prompt }: Body): number {
+function prompts({ prompt }: Members): number {
   return Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt.length : 1
 }
 
-function count(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
-}
-
-function unmeteredPart(body: Body): string | undefined {
+function unmeteredPart(body: Members): string | undefined {
   if (body['background'] === true) return 'a response in the background'
   if ((body['web_search_options'] ?? undefined) !== undefined) return 'web_search_options'
   const tools = body['tools']
@@ -130,27 +114,4 @@ function unmeteredPart(body: Body): string | undefined {
     if (!CALLER_TOOLS.has(type)) return `the hosted tool ${JSON.stringify(type)}`
   }
   return undefined
-}
-
-const MAX_DEPTH = 256
-
-/** Adds up what a body has as text: names, texts and a little for each number and member. */
-function measure(value: unknown, seen: { bytes: number; isUnbounded: boolean }, depth: number): void {
-  if (typeof value === 'string') {
-    // Encoded media are no text: what they cost has nothing to do with their length.
-    if (value.startsWith('data:')) seen.isUnbounded = true
-    else seen.bytes += utf8Bytes(value) + 3
-  } else if (typeof value !== 'object' || value === null) {
-    seen.bytes += 3
-  } else if (depth > MAX_DEPTH) {
-    seen.isUnbounded = true
-  } else if (UNBOUNDED_TYPES.has(membersOf(value)?.['type'])) {
-    seen.isUnbounded = true
-  } else {
-    const isList = Array.isArray(value)
-    for (const [name, member] of Object.entries(value)) {
-      if (!isList) seen.bytes += utf8Bytes(name) + 3
-      measure(member, seen, depth + 1)
-    }
-  }
 }

@@ -1,10 +1,5 @@
+import { membersOf, numberAt } from '../metered/members.js'
 import type { ReportedTokens } from '../metered/metered-call.js'
-
-type Members = Readonly<Record<string, unknown>>
-
-export function membersOf(value: unknown): Members | undefined {
-  return typeof value === 'object' && value !== null ? (value as Members) : undefined
-}
 
 /**
  * What a reply of OpenAI, or of a server that speaks its format, says it used: the `usage` of chat
@@ -34,10 +29,4 @@ export function readUsage(reply: unknown): ReportedTokens | undefined {
   const counted = Math.max(output ?? 0, (total ?? 0) - inputTokens)
   const outputTokens = reasoningTokens > counted ? counted + reasoningTokens : counted
   return { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, reasoningTokens }
-}
-
-/** A number as it is reported; whether it can be charged is for the session to say. */
-function numberAt(members: Members | undefined, name: string): number | undefined {
-  const value = members?.[name]
-  return typeof value === 'number' ? value : undefined
 }
