@@ -10,7 +10,7 @@ export interface OpenAiToolSchema {
 export interface AnthropicToolSchema {
   readonly name: string
   readonly description?: string
-  readonly input_schema: JsonSchema
+  readonly input_schema: JsonSchema & { readonly type: 'object' }
 }
 
 /** A tool as MCP lists it. */
@@ -40,7 +40,7 @@ const NAME_LIMITS: { readonly [F in keyof ToolSchemas]: RegExp } = {
  * The tools of a registry in the format of a model API.
  *
  * @throws RangeError for an unknown format, a tool whose name the format does not allow, or one whose
- *   schema cannot be expressed in JSON Schema.
+ *   schema cannot be expressed in JSON Schema, or as the format wants it.
  */
 export function toolSchemas<F extends keyof ToolSchemas>(registry: Registry, format: F): ToolSchemas[F][] {
   const limit = Object.hasOwn(NAME_LIMITS, format) ? NAME_LIMITS[format] : undefined
@@ -70,8 +70,15 @@ function render(
     case 'openai':
       return { type: 'function', function: { name, ...description, parameters: schema } }
     case 'anthropic':
+      if (!isOfObject(schema)) {
+        throw new RangeError(`toolSchemas: anthropic wants an object as input, which that of ${name} is not`)
+      }
       return { name, ...description, input_schema: schema }
     case 'mcp':
       return { name, ...description, inputSchema: schema }
   }
+}
+
+function isOfObject(schema: JsonSchema): schema is AnthropicToolSchema['input_schema'] {
+  return schema['type'] === 'object'
 }

@@ -1,3 +1,4 @@
+import type Anthropic from '@anthropic-ai/sdk'
 import { describe, expect, test } from 'vitest'
 import { type Agent, defineTool, type Tool, type ToolSchemas, type ToolSet } from 'writ'
 import * as z from 'zod'
@@ -51,6 +52,13 @@ describe('the formats', () => {
       { name: 'refund', description: 'Issue a refund.', inputSchema: expect.objectContaining(parameters) },
       { name: 'look', inputSchema: expect.objectContaining({ type: 'object' }) },
     ])
+  })
+
+  test('anthropic wants an object as input, and its own types take what comes', () => {
+    const list = defineTool({ inputSchema: z.array(z.string()), execute: () => 0 })
+    expect(() => bench({ list }).agent.toolSchemas('anthropic')).toThrow(/object as input, .* list is not/)
+    const tools: Anthropic.Tool[] = agent.toolSchemas('anthropic')
+    expect(tools).toHaveLength(2)
   })
 
   test.each(FORMATS)('%s is JSON, and empty for an agent without tools', (format) => {
