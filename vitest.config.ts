@@ -15,6 +15,7 @@ export default defineConfig({
       { find: /^writ\/openai$/, replacement: source('adapters/openai.ts') },
       { find: /^writ\/claude-agent$/, replacement: source('adapters/claude-agent.ts') },
       { find: /^writ\/prices$/, replacement: source('adapters/prices.ts') },
+      { find: /^writ\/anthropic$/, replacement: source('adapters/anthropic.ts') },
     ],
   },
   test: {

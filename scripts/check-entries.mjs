@@ -32,6 +32,12 @@ const ENTRIES = {
     node: false,
   },
   openai: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', 'openai', 'jose'], node: false },
+  anthropic: {
+    maxBytes: 44_000,
+    text: [/["'`]node:/],
+    packages: ['zod', '@anthropic-ai/sdk', 'jose'],
+    node: false,
+  },
   cli: { maxBytes: 44_000, text: [], packages: ['zod', 'ulid'], node: true },
 }
 

@@ -1,0 +1,8 @@
+export { COVERAGE } from './anthropic/coverage.js'
+export { fromRunnableTool, type RunnableToolContract } from './anthropic/from-runnable-tool.js'
+export { governedMiddleware } from './anthropic/governed-middleware.js'
+export { runToolUses } from './anthropic/run-tool-uses.js'
+export { toRunnableTools } from './anthropic/to-runnable-tools.js'
+export type { CoveredEndpoint, Governance } from './metered/coverage.js'
+export type { SessionChoice } from './metered/find-session.js'
+export type { GovernedCallOptions } from './metered/settings.js'
