@@ -7,7 +7,7 @@ import * as sdk from '@anthropic-ai/claude-agent-sdk'
 import { Agent, AuditSink } from 'writ' // +
 import { claudeTool, governedQuery } from 'writ/claude-agent' // +
 import * as z from 'zod' // +
-import { env } from './support/anthropic-stand-in.js'
+import { env } from './support/claude-stand-in.js'
 
 const bash = claudeTool({
   inputSchema: z.looseObject({ command: z.string() }), // +

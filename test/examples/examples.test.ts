@@ -116,6 +116,17 @@ test('Claude Code runs what the contract allows, and the program is ten lines lo
   expect(example.output).toContain('denied bash: predicate_false')
   expect(example.output).toContain('nothing left behind')
   expect(payloads(example, 'tool_call')).toMatchObject([{ tool: 'bash' }])
+test('the tool runner is ten lines longer than it was; it reads a denial, and a loop without end is ended', async () => {
+  const source = await readFile(join(REPOSITORY, 'examples/anthropic.ts'), 'utf8')
+  expect(source.match(/ \/\/ \+$/gm)?.length).toBeLessThanOrEqual(10)
+  const example = await run('anthropic')
+  expect(example.output).toContain('paid back $30 for order 4521; I may not')
+  expect(example.output).toContain('stopped: ERR_BUDGET_EXCEEDED, usd')
+  expect(payloads(example, 'llm_call').map(({ cost_usd: usd }) => usd)).toEqual(
+    Array.from({ length: 5 }, () => 0.0025),
+  )
+  expect(payloads(example, 'tool_denied')).toMatchObject([{ tool: 'refund', reason: 'predicate_false' }])
+  expect(payloads(example, 'session_end')).toMatchObject([{ outcome: 'completed' }, { outcome: 'killed' }])
 })
 
 test('the synchronous session returns its total, and ends a loop', async () => {
