@@ -382,7 +382,9 @@ describe('tools of the runner as tools of an agent', () => {
       // Of its own type, no unknown.
       expect((said satisfies string | unknown[]).length).toBe(18)
       expect(said).toBe('Bergen: rain for 3')
-      expect(await s.dispatch({ name: 'get_weather', input: '{"city":"Bergen"}' })).toMatchObject({
+      expect(
+        await s.dispatch({ id: 'toolu_1', name: 'get_weather', input: '{"city":"Bergen"}' }),
+      ).toMatchObject({
         output: 'Bergen: rain for 1',
       })
       expect(await s.dispatch({ name: 'get_weather', input: { city: 7 } })).toMatchObject({
@@ -393,6 +395,7 @@ describe('tools of the runner as tools of an agent', () => {
       })
     })
     const [call] = b.payloads('tool_call')
+    expect(seen[1]).toMatchObject({ toolUse: { id: 'toolu_1' } })
     expect(seen[0]).toMatchObject({
       toolUse: {
         type: 'tool_use',

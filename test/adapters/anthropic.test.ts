@@ -665,7 +665,7 @@ describe('what ended a session is no broken connection', () => {
   test('a request that costs nothing is refused by a dead session, and ends with a live one', async () => {
     const { provider, b } = await serve({ kind: 'silence' })
     const s = b.agent.open('alice')
-    const anthropic = governed(provider, { session: s })
+    const anthropic = governed(provider, { session: s }).withOptions({ maxRetries: 0 })
     const list = () => rejection(Promise.resolve(anthropic.models.list()))
     const pending = list()
     await provider.arrived(1)
@@ -676,10 +676,20 @@ describe('what ended a session is no broken connection', () => {
     expect(provider.asked).toHaveLength(1)
   })
 
+  test('a request that costs nothing is not made after a deadline that nothing has noticed yet', async () => {
+    const { anthropic, provider, b } = await serve(reply, {}, { usd: 100, wallMs: 1000 })
+    const killed = b.agent.session('alice', async () => {
+      b.clock.block(1001)
+      await anthropic.messages.countTokens({ model: MODEL, messages })
+    })
+    expect(await rejection(killed)).toMatchObject({ code: 'ERR_BUDGET_EXCEEDED', limit: 'wallMs' })
+    expect(provider.asked).toHaveLength(0)
+  })
+
   test('a refusal that speaks of time reaches the caller as it is, once', async () => {
     const { anthropic, b } = await serve(reply)
     await b.agent.session('alice', async () => {
-      const error = await rejection(anthropic.messages.create({ ...create, model: 'timed-out-1' }))
+      const error = await rejection(anthropic.messages.create({ ...create, model: 'timeout-1' }))
       expect(error).toMatchObject({ code: 'ERR_UNPRICED_MODEL' })
     })
   })
@@ -722,6 +732,16 @@ describe('beside other middleware', () => {
       { model: MODEL, cost_usd: 0.05 },
       { model: 'model-2', cost_usd: 0.00003 },
     ])
+  })
+
+  test('a chain with the middleware twice counts once', async () => {
+    const { anthropic, b } = await serve([reply, stream])
+    const twice = { middleware: [governedMiddleware()] }
+    await b.agent.session('alice', async () => {
+      await anthropic.messages.create(create, twice)
+      await anthropic.messages.stream(create, twice).finalMessage()
+    })
+    expect(b.payloads('llm_call')).toMatchObject([{ cost_usd: 0.05 }, { cost_usd: 0.05 }])
   })
 
   test('a middleware that reads the response sees what the caller sees', async () => {

@@ -29,8 +29,9 @@ export function fromRunnableTool<Input>(
     ...contract,
     ...(description === undefined ? {} : { description }),
     inputSchema: schemaOf(tool),
-    execute: async (input, { callId, signal }) => {
-      const toolUse = { type: 'tool_use', id: callId, name, input, caller: { type: 'direct' } } as const
+    execute: async (input, { callId, modelCallId, signal }) => {
+      const id = modelCallId ?? callId
+      const toolUse = { type: 'tool_use', id, name, input, caller: { type: 'direct' } } as const
       return tool.run(input, { toolUse, toolUseBlock: toolUse, signal })
     },
   })

@@ -10,6 +10,9 @@ import { readEvents } from './events.js'
 import { type MeteredRequest, readRequest } from './request.js'
 import { readUsage } from './usage.js'
 
+/** Requests that are metered already: a chain with this middleware twice counts them once. */
+const METERED = new WeakSet<AbortSignal>()
+
 /**
  * A middleware for clients of Anthropic. Every model call is held in the session before it is made, charged
  * once however it ends, and cut off at a limit. One client serves any number of sessions: each call is that of
@@ -32,7 +35,7 @@ export function governedMiddleware(options: GovernedCallOptions = {}): Middlewar
     const method = given.toUpperCase()
     const { pathname: path } = new URL(url)
     const governance = governanceOf(method, path)
-    if (governance === 'outside') return next(request)
+    if (governance === 'outside' || (caller && METERED.has(caller))) return next(request)
     const session = findSession(settings)
     if (session === undefined) return next(request)
     const refused = refuser(session)
@@ -47,7 +50,10 @@ export function governedMiddleware(options: GovernedCallOptions = {}): Middlewar
     } catch (refusal) {
       return refused(refusal)
     }
-    const send = (signal: AbortSignal): Promise<Response> => next({ ...request, signal })
+    const send = (signal: AbortSignal): Promise<Response> => {
+      METERED.add(signal)
+      return next({ ...request, signal })
+    }
     if (metered === undefined) return sendFree(session, caller ?? undefined, send, refused)
     const { bounds, asksForHour } = metered
     return sendMetered(session, bounds, caller ?? undefined, send, {
