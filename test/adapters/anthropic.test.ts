@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import Anthropic, { type Middleware } from '@anthropic-ai/sdk'
 import { betaRefusalFallbackMiddleware } from '@anthropic-ai/sdk/lib/middleware'
 import { describe, expect, test } from 'vitest'
-import { BudgetExceeded, BudgetReserved, type PriceTable, UnmeteredRequest } from 'writ'
+import { BudgetExceeded, BudgetReserved, currentSession, type PriceTable, UnmeteredRequest } from 'writ'
 import { COVERAGE, type GovernedCallOptions, governedMiddleware } from 'writ/anthropic'
 import { bench, rejection, thrown } from '../support/agents.js'
 import {
@@ -385,7 +385,7 @@ describe('usage of streams', () => {
 
   test('thinking and the input of tools are output; results of tools, citations and signatures are not', async () => {
     const seen = [
-      ...messageEvents([thinking('abc'), toolUse('t', 'xyz', { a: 1 })], TOKENS).slice(0, -2),
+      ...messageEvents([thinking('abc'), toolUse('toolu_0123456789', 'xyz', { a: 1 })], TOKENS).slice(0, -2),
       blockStart(2, { type: 'redacted_thinking', data: 'abc' }),
       blockStart(3, { type: 'web_search_tool_result', tool_use_id: 't', content: 'x'.repeat(900) }),
       blockDelta(3, { type: 'citations_delta', citation: { cited_text: 'x'.repeat(900) } }),
@@ -399,6 +399,20 @@ describe('usage of streams', () => {
     const { error, record } = await read(messageStart(TOKENS), `event: x\ndata: ${'?'.repeat(30)}\n\n`)
     expect(error).toBeInstanceOf(SyntaxError)
     expect(record).toMatchObject([{ output_tokens: 10, metering: 'estimated' }])
+  })
+
+  test('abort before it begins: nothing was made, so that its input is charged, and not all that was held', async () => {
+    const { anthropic, provider, b } = await serve({ kind: 'silence' })
+    await b.agent.session('alice', async () => {
+      const helper = anthropic.messages.stream(create)
+      const pending = rejection(helper.finalMessage())
+      await provider.arrived(1)
+      helper.abort()
+      expect(await pending).toBeInstanceOf(Anthropic.APIUserAbortError)
+    })
+    expect(b.payloads('llm_call')).toMatchObject([
+      { output_tokens: 0, metering: 'estimated', priced_by: 'table' },
+    ])
   })
 
   test('abort of a helper: the partial message is there, and an estimate is charged', async () => {
@@ -511,6 +525,7 @@ describe('what is declared is what happens', () => {
     ['the hosted tool "advisor_20260301"', { tools: [{ type: 'advisor_20260301' }] }],
     ['the hosted tool "mcp_toolset"', { tools: [{ type: 'mcp_toolset', mcp_server_name: 'a' }] }],
     ['the hosted tool "custom_20300101"', { tools: [{ type: 'custom_20300101' }] }],
+    ['the hosted tool "server_custom"', { tools: [{ type: 'server_custom' }] }],
     ['the hosted tool undefined', { tools: [null] }],
     ['the hosted tool 7', { tools: [{ type: 7 }] }],
     ['mcp_servers', { mcp_servers: [{ type: 'url', url: 'https://x', name: 'a' }] }],
@@ -612,6 +627,12 @@ describe('what is held', () => {
       {},
       both,
     ],
+    [
+      'everything for a file that is moved to a container',
+      says([{ type: 'container_upload', file_id: 'f' }]),
+      {},
+      refused,
+    ],
     ['a new thread', { thread: { type: 'create' } }, {}, both],
     ['everything for a thread', { thread: { type: 'continue', previous_message_id: 'm' } }, {}, refused],
     ['everything for a compaction', { compaction: { type: 'summarize' } }, {}, refused],
@@ -652,7 +673,8 @@ describe('what ended a session is no broken connection', () => {
     const { provider, b } = await serve({ kind: 'silence' })
     const abort = new AbortController()
     const s = b.agent.open('alice', { signal: abort.signal })
-    const anthropic = governed(provider, { session: s })
+    // What it would try again, it would wrap at its last try.
+    const anthropic = governed(provider, { session: s }).withOptions({ maxRetries: 0 })
     const pending = rejection(anthropic.messages.create(create))
     await provider.arrived(1)
     abort.abort(reason)
@@ -742,6 +764,26 @@ describe('beside other middleware', () => {
       await anthropic.messages.stream(create, twice).finalMessage()
     })
     expect(b.payloads('llm_call')).toMatchObject([{ cost_usd: 0.05 }, { cost_usd: 0.05 }])
+  })
+
+  test('a middleware that sends requests of its own, without a signal or with that of the session, is governed', async () => {
+    const { provider } = await serve(reply)
+    const b = bench({ budget: { usd: 100 }, prices })
+    const body = JSON.stringify(create)
+    const busybody: Middleware = async (request, next) => {
+      const { signal, ...rest } = request
+      await next({ ...rest, url: `${provider.origin}/v1/messages/count_tokens`, body })
+      await next({ ...rest, body, signal: currentSession().signal })
+      return next(request)
+    }
+    const anthropic = new Anthropic({
+      apiKey: 'none',
+      baseURL: provider.origin,
+      middleware: [busybody, governedMiddleware()],
+    })
+    await b.agent.session('alice', () => anthropic.messages.create(create))
+    expect(provider.asked).toHaveLength(3)
+    expect(b.payloads('llm_call')).toHaveLength(2)
   })
 
   test('a middleware that reads the response sees what the caller sees', async () => {

@@ -31,7 +31,7 @@ export function governedMiddleware(options: GovernedCallOptions = {}): Middlewar
   const settings = readCallOptions('governedMiddleware', options, [])
 
   return async (request, next) => {
-    const { url, method: given = 'GET', signal: caller = undefined } = request
+    const { url, method: given = 'GET', signal: caller } = request
     const method = given.toUpperCase()
     const { pathname: path } = new URL(url)
     const governance = governanceOf(method, path)
@@ -51,7 +51,8 @@ export function governedMiddleware(options: GovernedCallOptions = {}): Middlewar
       return refused(refusal)
     }
     const send = (signal: AbortSignal): Promise<Response> => {
-      METERED.add(signal)
+      // That of the session stands for no request.
+      if (signal !== session.signal) METERED.add(signal)
       return next({ ...request, signal })
     }
     if (metered === undefined) return sendFree(session, caller ?? undefined, send, refused)
