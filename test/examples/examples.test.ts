@@ -116,6 +116,8 @@ test('Claude Code runs what the contract allows, and the program is ten lines lo
   expect(example.output).toContain('denied bash: predicate_false')
   expect(example.output).toContain('nothing left behind')
   expect(payloads(example, 'tool_call')).toMatchObject([{ tool: 'bash' }])
+})
+
 test('the tool runner is ten lines longer than it was; it reads a denial, and a loop without end is ended', async () => {
   const source = await readFile(join(REPOSITORY, 'examples/anthropic.ts'), 'utf8')
   expect(source.match(/ \/\/ \+$/gm)?.length).toBeLessThanOrEqual(10)
