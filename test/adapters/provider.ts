@@ -1,4 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  constants,
+  createServer as createServer2,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
@@ -57,19 +63,39 @@ export interface Wire {
     body: Asked['body'],
     pieces: readonly string[],
     tokens: Tokens | undefined,
-  ) => { readonly pieces: readonly string[]; readonly end: readonly string[] }
+  ) => { readonly pieces: readonly (string | Uint8Array)[]; readonly end: readonly (string | Uint8Array)[] }
+  /** The type of a stream; without it, `text/event-stream`. */
+  readonly streamType?: string
+  /** True for a server that speaks HTTP/2, and nothing else. */
+  readonly isHttp2?: boolean
+}
+
+/** Over HTTP/2 an aborted answer counts as finished: what tells is whether anybody ended it. */
+const isEnded = (response: ServerResponse): boolean =>
+  'stream' in response ? response.writableEnded : response.writableFinished
+
+const breakOff = (response: ServerResponse): void => {
+  if ('stream' in response) (response.stream as ServerHttp2Stream).close(constants.NGHTTP2_INTERNAL_ERROR)
+  else response.destroy()
 }
 
 /** A server on loopback that answers by plan, one for each request, the last one for all that follow. */
 export async function provide(wire: Wire, ...plans: readonly Plan[]): Promise<Provider> {
   const asked: Asked[] = []
   let wake: () => void = () => undefined
-  const server = createServer((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     void answer(request, response)
-  })
+  }
+  const sessions = new Set<ServerHttp2Session>()
+  const server =
+    wire.isHttp2 === true
+      ? createServer2((request, response) =>
+          serve(request as unknown as IncomingMessage, response as unknown as ServerResponse),
+        ).on('session', (session) => sessions.add(session))
+      : createServer(serve)
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const closed = new Promise<{ whole: boolean }>((resolve) =>
-      response.on('close', () => resolve({ whole: response.writableFinished })),
+      response.on('close', () => resolve({ whole: isEnded(response) })),
     )
     let text = ''
     for await (const chunk of request) text += String(chunk)
@@ -98,17 +124,18 @@ export async function provide(wire: Wire, ...plans: readonly Plan[]): Promise<Pr
       case 'silence':
         return
       case 'break':
+        if ('stream' in response) (response.stream as ServerHttp2Stream).session?.destroy()
         response.destroy()
         return
       case 'raw':
         plan.answer(response, body)
         return
       case 'stream': {
-        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.writeHead(200, { 'content-type': wire.streamType ?? 'text/event-stream' })
         const { pieces, end } = wire.events(path, body, plan.pieces, plan.tokens)
         for (const [index, piece] of pieces.entries()) {
           if (plan.cut?.after === index) {
-            if (plan.cut.what === 'break') response.destroy()
+            if (plan.cut.what === 'break') breakOff(response)
             return
           }
           response.write(piece)
@@ -123,7 +150,8 @@ export async function provide(wire: Wire, ...plans: readonly Plan[]): Promise<Pr
   }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
-    server.closeAllConnections()
+    for (const session of sessions) session.destroy()
+    if ('closeAllConnections' in server) server.closeAllConnections()
     server.close()
   })
   return {

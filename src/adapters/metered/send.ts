@@ -118,7 +118,8 @@ function parse(text: string): unknown {
   }
 }
 
-function isNeverSent(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  return cause instanceof Error && 'code' in cause && NEVER_SENT.has(cause.code)
+/** True for the error of a connection that was never made, or one that `fetch` makes of it. */
+export function isNeverSent(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return ('code' in error && NEVER_SENT.has(error.code)) || isNeverSent(error.cause)
 }
