@@ -31,6 +31,12 @@ const ENTRIES = {
     packages: ['zod', 'jose', '@anthropic-ai/claude-agent-sdk'],
     node: false,
   },
+  bedrock: {
+    maxBytes: 46000,
+    text: [/["'`]node:/],
+    packages: ['zod', 'jose', '@aws-sdk/client-bedrock-runtime'],
+    node: false,
+  },
   openai: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', 'openai', 'jose'], node: false },
   anthropic: {
     maxBytes: 44_000,

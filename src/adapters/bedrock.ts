@@ -1,0 +1,6 @@
+export { COVERAGE, type CoveredCommand, type Governance } from './bedrock/coverage.js'
+export { type BedrockClientClass, governed } from './bedrock/governed.js'
+export type { BedrockOptions } from './bedrock/settings.js'
+export { runToolUses, toToolConfig } from './bedrock/tool-uses.js'
+export type { SessionChoice } from './metered/find-session.js'
+export type { GovernedFetchOptions } from './metered/settings.js'
