@@ -94,20 +94,23 @@ test('the workers share one budget: one dies of its slice, one is denied, and th
   ])
 })
 
-test('the governed program is ten lines longer than it was, and is cut off in the middle of a stream', async () => {
-  const source = await readFile(join(REPOSITORY, 'examples/openai.ts'), 'utf8')
-  expect(source.match(/ \/\/ \+$/gm)?.length).toBeLessThanOrEqual(10)
-  const example = await run('openai')
-  expect(example.output).toContain('10 words')
-  expect(example.output).toContain('stopped: ERR_BUDGET_EXCEEDED, usd')
-  expect(payloads(example, 'llm_call').map(({ metering }) => metering)).toEqual([
-    'reported',
-    'reported',
-    'reported',
-    'estimated',
-  ])
-  expect(payloads(example, 'session_end')).toMatchObject([{ outcome: 'completed' }, { outcome: 'killed' }])
-})
+test.each(['openai', 'bedrock'])(
+  'the governed program (%s) is ten lines longer than it was, and is cut off in the middle of a stream',
+  async (name) => {
+    const source = await readFile(join(REPOSITORY, `examples/${name}.ts`), 'utf8')
+    expect(source.match(/ \/\/ \+$/gm)?.length).toBeLessThanOrEqual(10)
+    const example = await run(name)
+    expect(example.output).toContain('10 words')
+    expect(example.output).toContain('stopped: ERR_BUDGET_EXCEEDED, usd')
+    expect(payloads(example, 'llm_call').map(({ metering }) => metering)).toEqual([
+      'reported',
+      'reported',
+      'reported',
+      'estimated',
+    ])
+    expect(payloads(example, 'session_end')).toMatchObject([{ outcome: 'completed' }, { outcome: 'killed' }])
+  },
+)
 
 test('Claude Code runs what the contract allows, and the program is ten lines longer', async () => {
   const source = await readFile(join(REPOSITORY, 'examples/claude-agent.ts'), 'utf8')
