@@ -163,6 +163,21 @@ describe('every way to call', () => {
   })
 })
 
+const make = (name: string): never =>
+  new (bedrockRuntime as unknown as Record<string, new (given: unknown) => unknown>)[name]!({
+    ...input,
+    invocationArn: 'a',
+    body: '{}',
+    guardrailIdentifier: 'g',
+    guardrailVersion: '1',
+    source: 'INPUT',
+    content: [],
+    checks: [],
+    modelInput: {},
+    outputDataConfig: {},
+    input: {},
+  }) as never
+
 describe('coverage', () => {
   const commands = Object.keys(bedrockRuntime).filter((name) => /^[A-Z].*Command$/.test(name))
 
@@ -170,21 +185,6 @@ describe('coverage', () => {
     expect(COVERAGE.map(({ command }) => command).sort()).toEqual([...commands, 'any other'].sort())
     expect(Object.isFrozen(COVERAGE)).toBe(true)
   })
-
-  const make = (name: string): never =>
-    new (bedrockRuntime as unknown as Record<string, new (given: unknown) => unknown>)[name]!({
-      ...input,
-      invocationArn: 'a',
-      body: '{}',
-      guardrailIdentifier: 'g',
-      guardrailVersion: '1',
-      source: 'INPUT',
-      content: [],
-      checks: [],
-      modelInput: {},
-      outputDataConfig: {},
-      input: {},
-    }) as never
 
   test.each(COVERAGE.filter(({ governance }) => governance === 'unmetered').slice(0, -1))(
     '$command is refused before it is sent',
@@ -583,13 +583,44 @@ describe('what the program sees', () => {
     },
   )
 
+  test('nothing on record of a call that its caller aborted before', async () => {
+    const { bedrock, b } = await serve(reply)
+    await b.agent.session('alice', async () => {
+      const aborted = { abortSignal: AbortSignal.abort() }
+      expect(await rejection(bedrock.send(new ConverseCommand(input), aborted))).toMatchObject({
+        name: 'AbortError',
+      })
+    })
+    expect(b.payloads('llm_call')).toEqual([])
+  })
+
+  test('what ended the session, whatever a handler makes of the signal', async () => {
+    const b = bench({ budget: { usd: 100 }, prices })
+    const s = b.agent.open('alice')
+    let handled = 0
+    const deaf = {
+      handle: async () => {
+        handled += 1
+        void s.close()
+        const body = new TextEncoder().encode('{"output":{},"usage":{"inputTokens":1,"outputTokens":1}}')
+        return { response: { statusCode: 200, headers: {}, body } }
+      },
+    }
+    const config = { ...configOf({ origin: 'http://127.0.0.1:1' }), requestHandler: deaf as never }
+    const bedrock = governed(BedrockRuntimeClient, config, { session: s })
+    expect(await rejection(bedrock.send(new ConverseCommand(input)))).toBeInstanceOf(SessionClosed)
+    expect(handled).toBe(1)
+    expect(await rejection(bedrock.send(make('CountTokensCommand')))).toBeInstanceOf(SessionClosed)
+    expect(handled).toBe(1)
+  })
+
   test('an abort signal that is none of the runtime is refused', async () => {
     const { bedrock, provider, b } = await serve(reply)
     await b.agent.session('alice', async () => {
       const abortSignal = { aborted: false, onabort: null }
       expect(
         await rejection(bedrock.send(new ConverseCommand(input), { abortSignal: abortSignal as never })),
-      ).toBeInstanceOf(TypeError)
+      ).toMatchObject({ name: 'TypeError', message: expect.stringContaining('an AbortSignal') })
     })
     expect(provider.asked).toHaveLength(0)
   })
@@ -703,7 +734,7 @@ describe('tools', () => {
 test.each<[unknown, RegExp]>([
   [null, /expected options/],
   [{ sesion: 1 }, /unknown option sesion/],
-  [{ fetch: () => undefined }, /no option fetch/],
+  [{ fetch: () => undefined }, /unknown option fetch/],
   [{ session: {} }, /session: expected a session/],
   [{ unmetered: true }, /unmetered: expected/],
   [{ assumeOutputTokens: -1 }, /assumeOutputTokens: expected an integer/],

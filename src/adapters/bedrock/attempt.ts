@@ -1,9 +1,10 @@
 import type { AnySession } from '../../index.js'
+import { membersOf } from '../metered/members.js'
 import { type CallBounds, MeteredCall } from '../metered/metered-call.js'
 import { isNeverSent } from '../metered/send.js'
 import { textBytes } from '../metered/text-size.js'
 import { meteredEvents } from './events.js'
-import { membersOf, readUsage } from './usage.js'
+import { readUsage } from './usage.js'
 
 /** What a request handler answers with, as far as it matters here. */
 export interface Answer {
@@ -46,8 +47,6 @@ export class MeteredAttempt implements Attempt {
   readonly #session: AnySession
   readonly #bounds: CallBounds
   #call: MeteredCall | undefined
-  /** True once it is known that the provider did nothing for it. */
-  #isRefused = false
 
   constructor(session: AnySession, bounds: CallBounds) {
     this.#session = session
@@ -63,7 +62,7 @@ export class MeteredAttempt implements Attempt {
     const answer = await send(call.signal)
     const { statusCode } = answer.response
     const isServed = statusCode >= 200 && statusCode < 300
-    if (!isServed) this.#refuse(call, { name: 'HttpError', code: `HTTP_${statusCode}` })
+    if (!isServed) refuse(call, { name: 'HttpError', code: `HTTP_${statusCode}` })
     return answer
   }
 
@@ -91,18 +90,11 @@ export class MeteredAttempt implements Attempt {
 
   fail(error: unknown): unknown {
     const call = this.#call
-    if (call === undefined || this.#isRefused || error instanceof Refused) return error
+    if (call === undefined || error instanceof Refused) return error
     if (call.stopped !== undefined) return new Refused(call.stopped.reason)
-    if (isNeverSent(error)) this.#refuse(call, error)
+    if (isNeverSent(error)) refuse(call, error)
     else call.stop(error)
     return error
-  }
-
-  /** Nothing is charged for what was not served. */
-  #refuse(call: MeteredCall, error: unknown): void {
-    this.#isRefused = true
-    call.detach()
-    refusing(() => call.refuse(error))
   }
 }
 
@@ -138,4 +130,10 @@ function refusing<T>(step: () => T): T {
   } catch (refusal) {
     throw new Refused(refusal)
   }
+}
+
+/** Nothing is charged for what was not served. */
+function refuse(call: MeteredCall, error: unknown): void {
+  call.detach()
+  refusing(() => call.refuse(error))
 }

@@ -1,6 +1,7 @@
+import { membersOf } from '../metered/members.js'
 import type { MeteredCall } from '../metered/metered-call.js'
 import { textBytes, utf8Bytes } from '../metered/text-size.js'
-import { membersOf, readUsage } from './usage.js'
+import { readUsage } from './usage.js'
 
 /**
  * The events of a ConverseStream, metered as they are read. A stream that crosses a limit is cut: whoever
@@ -9,7 +10,6 @@ import { membersOf, readUsage } from './usage.js'
  */
 export function meteredEvents<Event>(stream: AsyncIterable<Event>, call: MeteredCall): AsyncIterable<Event> {
   const iterator = stream[Symbol.asyncIterator]()
-  call.startStream()
 
   const next = async (): Promise<IteratorResult<Event>> => {
     try {

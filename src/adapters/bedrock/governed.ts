@@ -1,6 +1,7 @@
 import type { BedrockRuntimeClient, BedrockRuntimeClientConfig } from '@aws-sdk/client-bedrock-runtime'
 import { type AnySession, UnmeteredRequest } from '../../index.js'
 import { findSession } from '../metered/find-session.js'
+import { observe } from '../metered/unmetered.js'
 import { type Attempt, MeteredAttempt, Refused, UnmeteredAttempt } from './attempt.js'
 import { governanceOf } from './coverage.js'
 import { GovernedHandler } from './handler.js'
@@ -117,15 +118,4 @@ function admit(session: AnySession, commandName: string, input: unknown, setting
   if (governance === 'unmetered') observe(session, commandName)
   // Holds nothing, and so throws what ended the session, if anything has.
   if (governance === 'free') session.reserve({}).release()
-}
-
-/** A command that may pass though nobody knows what it costs: it counts as a model call, and is on record. */
-function observe(session: AnySession, commandName: string): void {
-  session.recordLlm({
-    model: commandName.slice(0, 256),
-    inputTokens: 0,
-    outputTokens: 0,
-    costUsd: 0,
-    estimated: true,
-  })
 }

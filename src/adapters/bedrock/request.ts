@@ -1,10 +1,8 @@
 import { type InputKind, inputSize } from '../metered/input-size.js'
+import { countOf, type Members, membersOf } from '../metered/members.js'
 import type { CallBounds } from '../metered/metered-call.js'
 import { estimateTokens } from '../metered/text-size.js'
 import type { BedrockOptions } from './settings.js'
-import { membersOf } from './usage.js'
-
-type Body = Readonly<Record<string, unknown>>
 
 /** The input of a command that is metered. */
 export interface ConverseRequest {
@@ -64,19 +62,17 @@ export function readRequest(
 }
 
 /** Most tokens that a request allows as output; `undefined` where it sets no bound. */
-function outputBound(body: Body): number | undefined {
+function outputBound(body: Members): number | undefined {
   const more = membersOf(body['additionalModelRequestFields'])
   const bounds = [membersOf(body['inferenceConfig'])?.['maxTokens'], ...BOUNDS.map((name) => more?.[name])]
     .filter((bound) => bound !== undefined && bound !== null)
-    .map((bound) =>
-      typeof bound === 'number' && Number.isSafeInteger(bound) && bound >= 0 ? bound : Number.NaN,
-    )
+    .map((bound) => countOf(bound) ?? Number.NaN)
   const most = Math.max(...bounds)
   // No bound at all is -Infinity, and one that nobody can read is none.
   return Number.isSafeInteger(most) ? most : undefined
 }
 
-function unmeteredPart(body: Body): string | undefined {
+function unmeteredPart(body: Members): string | undefined {
   const tools = membersOf(body['toolConfig'])?.['tools']
   for (const tool of Array.isArray(tools) ? tools : []) {
     const hosted = membersOf(tool)?.['systemTool']

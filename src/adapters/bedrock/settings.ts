@@ -1,7 +1,7 @@
-import { type GovernedFetchOptions, readFetchOptions } from '../metered/settings.js'
+import { type GovernedCallOptions, readCallOptions } from '../metered/settings.js'
 
 /** What a governed Bedrock client can be told. */
-export interface BedrockOptions extends Omit<GovernedFetchOptions, 'fetch'> {}
+export interface BedrockOptions extends GovernedCallOptions {}
 
 /**
  * The options, checked and frozen.
@@ -9,8 +9,5 @@ export interface BedrockOptions extends Omit<GovernedFetchOptions, 'fetch'> {}
  * @throws TypeError or RangeError for options that are not usable.
  */
 export function readOptions(options: BedrockOptions): Readonly<BedrockOptions> {
-  if (typeof options === 'object' && options !== null && 'fetch' in options) {
-    throw new TypeError('governed: there is no option fetch; requestHandler of the client makes the requests')
-  }
-  return readFetchOptions('governed', options, [])
+  return readCallOptions('governed', options, [])
 }

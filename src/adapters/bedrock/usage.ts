@@ -1,10 +1,5 @@
+import { membersOf, numberAt } from '../metered/members.js'
 import type { ReportedTokens } from '../metered/metered-call.js'
-
-type Members = Readonly<Record<string, unknown>>
-
-export function membersOf(value: unknown): Members | undefined {
-  return typeof value === 'object' && value !== null ? (value as Members) : undefined
-}
 
 /**
  * What a reply to Converse, or the `metadata` event of a stream, says it used. Bedrock does not count what it
@@ -33,10 +28,4 @@ export function readUsage(reply: unknown): ReportedTokens | undefined {
   // Where the sum says more than the parts, the larger figure counts.
   const outputTokens = Math.max(output ?? 0, (total ?? 0) - inputTokens)
   return { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, cacheWrite1hTokens }
-}
-
-/** A number as it is reported; whether it can be charged is for the session to say. */
-function numberAt(members: Members | undefined, name: string): number | undefined {
-  const value = members?.[name]
-  return typeof value === 'number' ? value : undefined
 }
