@@ -1,4 +1,5 @@
 import type { AnySession, LlmRequest, LlmUsage, ModelReservation } from '../../index.js'
+import { assertOutermost } from './outermost.js'
 import { estimateTokens } from './text-size.js'
 
 /** What is known of a model call before it is made. */
@@ -51,9 +52,11 @@ export class MeteredCall {
    * Holds what the call may use.
    *
    * @param caller aborts the call, and nothing of the session.
+   * @throws TypeError where the call is metered further out.
    * @throws as `session.reserve`; {@link UnpricedModel} (ERR_UNPRICED_MODEL) when the model has no price and needs one.
    */
   constructor(session: AnySession, bounds: CallBounds, caller: AbortSignal | undefined) {
+    assertOutermost()
     this.#bounds = bounds
     this.#caller = caller
     this.#textBytes = bounds.isStreamed ? 0 : undefined

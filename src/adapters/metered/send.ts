@@ -33,6 +33,9 @@ const NEVER_SENT: ReadonlySet<unknown> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
+/** Clients wrap the error of `fetch`, which has that of the connection as its cause. */
+const MAX_CAUSES = 5
+
 /**
  * Makes one model call over HTTP under a session, and meters what comes back. A refusal comes back as a
  * response that throws it; a connection that fails rejects, as `fetch` does.
@@ -118,8 +121,12 @@ function parse(text: string): unknown {
   }
 }
 
-/** True for the error of a connection that was never made, or one that `fetch` makes of it. */
+/** Whether an error says that the request never reached anybody. */
 export function isNeverSent(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return ('code' in error && NEVER_SENT.has(error.code)) || isNeverSent(error.cause)
+  let cause = error
+  for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth += 1) {
+    if ('code' in cause && NEVER_SENT.has(cause.code)) return true
+    cause = cause.cause
+  }
+  return false
 }

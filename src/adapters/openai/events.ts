@@ -28,19 +28,24 @@ export function readEvents(hidesUsage: boolean): (data: string) => EventReading 
       // What cannot be read is not free.
       return { textBytes: utf8Bytes(data) }
     }
-    const members = membersOf(event)
-    if (members === undefined) return NOTHING
-    const { type, delta, choices } = members
-    if (Array.isArray(choices)) {
-      const reported = readUsage(members)
-      const isFinal = choices.length === 0 && reported !== undefined
-      return { textBytes: choicesBytes(choices), reported, isFinal, isHidden: hidesUsage && isFinal }
-    }
-    if (TERMINAL.has(type)) {
-      return { textBytes: 0, reported: readUsage(members['response']), isFinal: true }
-    }
-    return delta === undefined ? NOTHING : { textBytes: textBytes(delta) }
+    return readEvent(event, hidesUsage)
   }
+}
+
+/** As {@link readEvents}, of one event that has been parsed. */
+export function readEvent(event: unknown, hidesUsage: boolean): EventReading {
+  const members = membersOf(event)
+  if (members === undefined) return NOTHING
+  const { type, delta, choices } = members
+  if (Array.isArray(choices)) {
+    const reported = readUsage(members)
+    const isFinal = choices.length === 0 && reported !== undefined
+    return { textBytes: choicesBytes(choices), reported, isFinal, isHidden: hidesUsage && isFinal }
+  }
+  if (TERMINAL.has(type)) {
+    return { textBytes: 0, reported: readUsage(members['response']), isFinal: true }
+  }
+  return delta === undefined ? NOTHING : { textBytes: textBytes(delta) }
 }
 
 function choicesBytes(choices: readonly unknown[]): number {

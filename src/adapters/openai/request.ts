@@ -2,7 +2,7 @@ import { countOf, type Members, membersOf } from '../metered/members.js'
 import type { CallBounds } from '../metered/metered-call.js'
 import { parseBody } from '../metered/request-body.js'
 import type { GovernedFetchOptions } from '../metered/settings.js'
-import { textOfBody } from '../metered/text-of-body.js'
+import { type BodyText, textOfBody } from '../metered/text-of-body.js'
 import { estimateTokens } from '../metered/text-size.js'
 
 /** A request that is metered. */
@@ -51,7 +51,7 @@ export function readRequest(
   { assumeOutputTokens, estimateInputTokens }: GovernedFetchOptions,
 ): MeteredRequest {
   const body = parseBody(`governedFetch: ${path}`, text)
-  const seen = textOfBody(body, ({ type }) => UNBOUNDED_TYPES.has(type))
+  const seen = measureInput(body)
   const isKept =
     UNBOUNDED_MEMBERS.some((name) => (body[name] ?? undefined) !== undefined) ||
     membersOf(body['prompt'])?.['id'] !== undefined
@@ -114,4 +114,9 @@ function unmeteredPart(body: Members): string | undefined {
     if (!CALLER_TOOLS.has(type)) return `the hosted tool ${JSON.stringify(type)}`
   }
   return undefined
+}
+
+/** Bytes of text of a request, and whether it has input whose tokens do not show. */
+export function measureInput(body: unknown): BodyText {
+  return textOfBody(body, ({ type }) => UNBOUNDED_TYPES.has(type))
 }
