@@ -36,6 +36,13 @@ export interface Subject {
   readonly abortError: string
   /** True for a provider that counts reasoning as output and does not say how much of it that was. */
   readonly isReasoningHidden?: boolean
+  /** Likewise, when it is aborted before the call is made; `abortError` when absent. */
+  readonly abortedError?: string
+  /**
+   * What is one call: each try of it, as an adapter at the connection sees them, or all of them together, as
+   * one around a client does that tries again. `each` when absent.
+   */
+  readonly counts?: 'each' | 'all'
 }
 
 export const MODEL = 'model-1'
@@ -58,7 +65,8 @@ async function collect(stream: AsyncIterable<string>): Promise<string> {
 const calls = (b: Bench<Record<never, never>>) => b.payloads('llm_call')
 
 /** The cases that every adapter of a model SDK has to meet. */
-export function adapterSuite(name: string, { wire, client, abortError, isReasoningHidden }: Subject): void {
+export function adapterSuite(name: string, subject: Subject): void {
+  const { wire, client, abortError, abortedError = abortError, counts = 'each', isReasoningHidden } = subject
   const start = async (...plans: Plan[]) => {
     const provider = await provide(wire, ...plans)
     return { provider, governed: client(provider) }
@@ -119,23 +127,58 @@ export function adapterSuite(name: string, { wire, client, abortError, isReasoni
       })
     })
 
-    test('each try of a rate limited call is one call, and only the last costs anything', async () => {
+    const isEach = counts === 'each'
+    test.runIf(isEach)(
+      'each try of a rate limited call is one call, and only the last costs anything',
+      async () => {
+        const busy: Plan = { kind: 'status', status: 429, headers: { 'retry-after-ms': '1' } }
+        const { governed, provider } = await start(busy, busy, reply)
+        const b = agent()
+        await b.agent.session('alice', async (s) => {
+          expect(await governed.ask({ maxTokens: 50 })).toBe('hello')
+          expect(s.usage()).toMatchObject({ usd: 0.05, llmCalls: 3 })
+        })
+        expect(provider.asked).toHaveLength(3)
+        expect(calls(b)).toMatchObject([
+          { cost_usd: 0, error: { code: 'HTTP_429' } },
+          { cost_usd: 0, error: { code: 'HTTP_429' } },
+          { cost_usd: 0.05 },
+        ])
+      },
+    )
+
+    test.runIf(!isEach)('all tries of a rate limited call are one call', async () => {
       const busy: Plan = { kind: 'status', status: 429, headers: { 'retry-after-ms': '1' } }
       const { governed, provider } = await start(busy, busy, reply)
       const b = agent()
       await b.agent.session('alice', async (s) => {
         expect(await governed.ask({ maxTokens: 50 })).toBe('hello')
-        expect(s.usage()).toMatchObject({ usd: 0.05, llmCalls: 3 })
+        expect(s.usage()).toMatchObject({ usd: 0.05, llmCalls: 1 })
       })
       expect(provider.asked).toHaveLength(3)
-      expect(calls(b)).toMatchObject([
-        { cost_usd: 0, error: { code: 'HTTP_429' } },
-        { cost_usd: 0, error: { code: 'HTTP_429' } },
-        { cost_usd: 0.05 },
-      ])
     })
 
-    test('a connection that breaks before the answer is charged what was held', async () => {
+    test('a call that nobody serves costs nothing, and is on record', async () => {
+      const { governed } = await start({ kind: 'status', status: 400 })
+      const b = agent()
+      await b.agent.session('alice', async (s) => {
+        expect(await rejection(governed.ask({ maxTokens: 50 }))).toMatchObject({ status: 400 })
+        expect(s.usage()).toMatchObject({ usd: 0, llmCalls: 1 })
+      })
+      expect(calls(b)).toMatchObject([{ cost_usd: 0, error: { code: 'HTTP_400' } }])
+    })
+
+    test.runIf(!isEach)(
+      'a connection that breaks each time before the answer is charged what was held',
+      async () => {
+        const { governed } = await start({ kind: 'break' })
+        const b = agent()
+        await b.agent.session('alice', () => rejection(governed.ask({ maxTokens: 50 })))
+        expect(calls(b)).toMatchObject([{ metering: 'estimated', priced_by: 'reservation' }])
+      },
+    )
+
+    test.runIf(isEach)('a connection that breaks before the answer is charged what was held', async () => {
       const { governed } = await start({ kind: 'break' }, reply)
       const b = agent()
       await b.agent.session('alice', () => governed.ask({ maxTokens: 50 }))
@@ -153,7 +196,7 @@ export function adapterSuite(name: string, { wire, client, abortError, isReasoni
       const b = agent()
       await b.agent.session('alice', async (s) => {
         const error = await rejection(governed.ask({ maxTokens: 50, signal: AbortSignal.abort() }))
-        expect((error as Error).constructor.name).toBe(abortError)
+        expect((error as Error).constructor.name).toBe(abortedError)
         expect(s.state).toBe('open')
       })
       expect(provider.asked).toHaveLength(0)
