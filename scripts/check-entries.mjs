@@ -37,6 +37,12 @@ const ENTRIES = {
     packages: ['zod', 'jose', '@aws-sdk/client-bedrock-runtime'],
     node: false,
   },
+  'openai-agents': {
+    maxBytes: 50000,
+    text: [/["'`]node:/],
+    packages: ['zod', 'jose', 'openai', '@openai/agents', '@openai/agents-core'],
+    node: false,
+  },
   openai: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', 'openai', 'jose'], node: false },
   anthropic: {
     maxBytes: 44_000,
