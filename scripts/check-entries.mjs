@@ -38,10 +38,11 @@ const ENTRIES = {
     node: false,
   },
   'openai-agents': {
-    maxBytes: 50000,
+    maxBytes: 60_000,
     text: [/["'`]node:/],
-    packages: ['zod', 'jose', 'openai', '@openai/agents', '@openai/agents-core'],
+    packages: ['zod', 'openai', 'jose'],
     node: false,
+    peer: '@openai/agents',
   },
   openai: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', 'openai', 'jose'], node: false },
   anthropic: {
@@ -53,7 +54,7 @@ const ENTRIES = {
   cli: { maxBytes: 44_000, text: [], packages: ['zod', 'ulid'], node: true },
 }
 
-async function bundle(entry) {
+async function bundle(entry, peer) {
   const { outputFiles, metafile } = await build({
     entryPoints: [`dist/${entry}.js`],
     bundle: true,
@@ -65,7 +66,7 @@ async function bundle(entry) {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     conditions: ['browser'],
-    external: ['node:*'],
+    external: ['node:*', ...(peer === undefined ? [] : [peer])],
     logLevel: 'error',
   })
   const text = outputFiles[0].text
@@ -82,13 +83,16 @@ async function bundle(entry) {
 
 const faults = []
 for (const [entry, limits] of Object.entries(ENTRIES)) {
-  const found = await bundle(entry)
+  const found = await bundle(entry, limits.peer)
   console.log(`${entry.padEnd(8)} ${String(found.bytes).padStart(6)} of ${limits.maxBytes} bytes`)
   if (found.bytes > limits.maxBytes)
     faults.push(`${entry} weighs ${found.bytes} bytes, over ${limits.maxBytes}`)
   for (const text of limits.text) if (text.test(found.text)) faults.push(`${entry} holds ${text}`)
   for (const name of limits.packages) if (found.packages.has(name)) faults.push(`${entry} bundles ${name}`)
-  if (!limits.node) faults.push(...found.external.map((path) => `${entry} imports ${path}`))
+  if (!limits.node) {
+    const foreign = found.external.filter((path) => path !== limits.peer)
+    faults.push(...foreign.map((path) => `${entry} imports ${path}`))
+  }
 }
 for (const fault of faults) console.error(`check-entries: ${fault}`)
 process.exitCode = faults.length === 0 ? 0 : 1

@@ -1,9 +1,9 @@
 import type { ModelRequest } from '@openai/agents'
+import { membersOf } from '../metered/members.js'
 import type { CallBounds } from '../metered/metered-call.js'
 import type { GovernedFetchOptions } from '../metered/settings.js'
 import { estimateTokens } from '../metered/text-size.js'
 import { measureInput } from '../openai/request.js'
-import { membersOf } from '../openai/usage.js'
 
 type Members = Readonly<Record<string, unknown>>
 

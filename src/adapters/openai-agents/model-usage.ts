@@ -1,8 +1,9 @@
 import type { StreamEvent } from '@openai/agents'
+import { membersOf } from '../metered/members.js'
 import type { MeteredCall, ReportedTokens } from '../metered/metered-call.js'
 import { textBytes, utf8Bytes } from '../metered/text-size.js'
 import { readEvent } from '../openai/events.js'
-import { membersOf, readUsage } from '../openai/usage.js'
+import { readUsage } from '../openai/usage.js'
 
 type Members = Readonly<Record<string, unknown>>
 
