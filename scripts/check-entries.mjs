@@ -38,7 +38,7 @@ const ENTRIES = {
     node: false,
   },
   'openai-agents': {
-    maxBytes: 60_000,
+    maxBytes: 48_000,
     text: [/["'`]node:/],
     packages: ['zod', 'openai', 'jose'],
     node: false,

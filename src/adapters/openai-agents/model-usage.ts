@@ -11,7 +11,7 @@ type Members = Readonly<Record<string, unknown>>
  * What a model says that a call used. The SDK makes zeros of what a provider did not say, so nothing but
  * zeros says nothing.
  */
-export function reportedUsage(usage: unknown): ReportedTokens | undefined {
+function reportedUsage(usage: unknown): ReportedTokens | undefined {
   const members = membersOf(usage)
   if (members === undefined) return undefined
   const { inputTokens, outputTokens, totalTokens, inputTokensDetails, outputTokensDetails } = members
