@@ -77,10 +77,10 @@ export class Envelope {
     at = session + ID_LENGTH
     if (bytes[at++] !== QUOTE || !IDENTITY.isAt(view, at)) return -1
     const identity = at + IDENTITY.length
-    at = stringEnd(bytes, identity, end)
+    at = stringEnd(bytes, view, identity, end)
     const principalLength = at - identity + 1 + ID_LENGTH
     if (!USER.isAt(view, ++at)) return -1
-    at = stringEnd(bytes, at + USER.length, end) + 1
+    at = stringEnd(bytes, view, at + USER.length, end) + 1
     if (!PRINCIPAL.isAt(view, at)) return -1
     at += PRINCIPAL.length + principalLength
     if (bytes[at++] !== QUOTE || !EVENT.isAt(view, at)) return -1
@@ -91,9 +91,22 @@ export class Envelope {
   }
 }
 
+const ONES = 0x01010101
+const TOPS = 0x80808080
+const QUOTES = QUOTE * ONES
+const BACKSLASHES = BACKSLASH * ONES
+
+/** True when one of the four bytes is NUL. */
+const hasNul = (word: number): boolean => ((word - ONES) & ~word & TOPS) !== 0
+
 /** Index of the quote that ends a string, or the end. */
-export function stringEnd(bytes: Uint8Array, start: number, end: number): number {
-  for (let at = start; at < end; at++) {
+export function stringEnd(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  let at = start
+  for (; at + 4 <= end; at += 4) {
+    const word = view.getInt32(at)
+    if (hasNul(word ^ QUOTES) || hasNul(word ^ BACKSLASHES)) break
+  }
+  for (; at < end; at++) {
     const byte = bytes[at]
     if (byte === QUOTE) return at
     if (byte === BACKSLASH) at += 1

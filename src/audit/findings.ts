@@ -114,18 +114,19 @@ export class Findings {
     else counted.count += 1
   }
 
-  #tool({ bytes, view, end, seq }: LineReader, event: number): void {
+  #tool(line: LineReader, event: number): void {
+    const { view, end } = line
     const isCall = TOOL_CALL.isAt(view, event)
     const name = isCall ? TOOL_CALL : TOOL_RESULT.isAt(view, event) ? TOOL_RESULT : TOOL_DENIED
     if (name === TOOL_DENIED && !TOOL_DENIED.isAt(view, event)) return
     const start = event + name.length
-    const stop = stringEnd(bytes, start, end)
-    if (isCall) this.#calls.add(bytes, start, stop, seq)
-    else this.#calls.delete(bytes, start, stop)
+    if (isCall) this.#calls.add(line, start, stringEnd(line.bytes, view, start, end))
+    else if (!this.#calls.deleteLast(line, start))
+      this.#calls.delete(line, start, stringEnd(line.bytes, view, start, end))
   }
 
   #session(line: LineReader, event: number): void {
-    const { bytes, view, seq } = line
+    const { view } = line
     const { session } = this.envelope
     if (session < 0) {
       if (SINK_DROPPED.isAt(view, event)) this.#drop(line)
@@ -133,8 +134,8 @@ export class Findings {
     }
     const isStart = SESSION_START.isAt(view, event)
     if (!isStart && !SESSION_END.isAt(view, event)) return
-    if (isStart) this.#sessions.add(bytes, session, session + ID_LENGTH, seq)
-    else this.#sessions.delete(bytes, session, session + ID_LENGTH)
+    if (isStart) this.#sessions.add(line, session, session + ID_LENGTH)
+    else this.#sessions.delete(line, session, session + ID_LENGTH)
   }
 
   #drop(line: LineReader): void {

@@ -99,6 +99,29 @@ describe('calls and sessions', () => {
     })
   })
 
+  test('are told apart whatever their ids are made of', async () => {
+    const withId = (event: string, id: string): LineParts => inSession(A, event, `{"call_id":"${id}"}`)
+    for (const length of [1, 2, 3, 4, 5, 31, 62, 63, 64, 65, 80]) {
+      const id = 'x'.repeat(length)
+      for (const end of ['y', 'yy', 'yyyyy', '\\"', 'y\\"y', '\\\\']) {
+        const longer = id + end
+        const both = [withId('tool_call', longer), withId('tool_call', id)]
+        expect(await found([opened, ...both, withId('tool_result', longer), closed])).toMatchObject({
+          calls_in_doubt: { count: 1, seq: 2, ids: [id] },
+        })
+        expect(await found([opened, ...both, withId('tool_result', id), closed])).toMatchObject({
+          calls_in_doubt: { count: 1, seq: 1, ids: [longer] },
+        })
+        const other = withId('tool_result', `z${longer.slice(1)}`)
+        expect(await found([opened, withId('tool_call', longer), other, closed])).toMatchObject({
+          calls_in_doubt: { count: 1, ids: [longer] },
+        })
+        const all = [...both, withId('tool_result', id), withId('tool_denied', longer)]
+        expect(await found([opened, ...all, closed])).toEqual({})
+      }
+    }
+  })
+
   test('are followed up to a bound, which is said', async () => {
     const many = Array.from({ length: 10_050 }, (_, n) => call(A, n))
     const findings = await found([opened, ...many, closed])
