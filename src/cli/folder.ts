@@ -37,7 +37,7 @@ export function readFolder(io: CliIo, folder: string): Folder | undefined {
     else if (name.endsWith('.jsonl') && io.listFolder(join(folder, name)) === undefined) found.add(name)
     else rest.push(name)
   }
-  if (found.size === 0) throw new LogUnreadable('there is no log in this folder')
+  if (found.size === 0) throw new LogUnreadable(`${folder}: there is no log in this folder`)
   const others = rest.filter((name) => !found.has(name)).map((name) => ({ name, what: whatIs(name, found) }))
   return { logs: [...found].sort().map((name) => join(folder, name)), others }
 }

@@ -1,7 +1,7 @@
 import { SigningKey } from '../audit/note/signing-key.js'
 import { quote } from '../core/json-text.js'
 import { readArguments } from './arguments.js'
-import { type CliIo, EXIT, UsageError } from './cli-io.js'
+import { type CliIo, EXIT, FileNotMade, UsageError } from './cli-io.js'
 import { safeText, shellWord } from './safe-text.js'
 
 const KEYGEN_HELP: string = `Usage: writ keygen <file> --name NAME
@@ -34,6 +34,10 @@ export async function keygen(args: readonly string[], io: CliIo): Promise<number
   const [name] = given.values.get('name') ?? []
   if (name === undefined) throw new UsageError('what is the key called? Say --name example.com/audit.')
   const key = generate(name)
+  // Looked at first: a private key that was made before its counterpart turned out to be in the way would stay behind.
+  if (io.readEnd(`${file}.pub`, 0) !== undefined) {
+    throw new FileNotMade(`${file}.pub: there is something of that name, and nothing is overwritten`)
+  }
   io.makeFile(file, `${key.encode()}\n`, true)
   io.makeFile(`${file}.pub`, `${key.verifierKey}\n`)
   const shown = safeText(file)

@@ -33,16 +33,16 @@ export function readFileLog(path: string): LogBytes {
   let size: number | undefined
   try {
     const stat = statSync(path)
-    if (stat.isDirectory()) throw new LogUnreadable(REASONS['EISDIR'])
+    if (stat.isDirectory()) throw new LogUnreadable(`${path}: ${REASONS['EISDIR']}`)
     // A pipe or a device does not know.
     if (!stat.isFile())
-      return logBytes(() => createReadStream(path, { highWaterMark: CHUNK_BYTES }), undefined)
+      return logBytes(path, () => createReadStream(path, { highWaterMark: CHUNK_BYTES }), undefined)
     size = stat.size
     // Opened at once: by the time it is read, a log that is being written to may have gone on to another file.
     const fd = openSync(path, 'r')
-    return logBytes(() => createReadStream('', { fd, highWaterMark: CHUNK_BYTES }), size)
+    return logBytes(path, () => createReadStream('', { fd, highWaterMark: CHUNK_BYTES }), size)
   } catch (cause) {
-    throw unreadable(cause)
+    throw unreadable(path, cause)
   }
 }
 
@@ -56,7 +56,7 @@ export function readFileEnd(path: string, maxBytes: number): Uint8Array | undefi
   try {
     const stat = statSync(path, { throwIfNoEntry: false })
     if (stat === undefined) return undefined
-    if (!stat.isFile()) throw new LogUnreadable(`${path} is no file`)
+    if (!stat.isFile()) throw new LogUnreadable(`${path}: it is no file`)
     fd = openSync(path, 'r')
     const { size } = fstatSync(fd)
     const bytes = new Uint8Array(Math.min(size, maxBytes))
@@ -68,8 +68,7 @@ export function readFileEnd(path: string, maxBytes: number): Uint8Array | undefi
     }
     return bytes.subarray(0, filled)
   } catch (cause) {
-    if (cause instanceof LogUnreadable) throw cause
-    throw new LogUnreadable(`${path}: ${unreadable(cause).message}`, { cause })
+    throw unreadable(path, cause)
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
@@ -82,7 +81,7 @@ export function listNames(path: string): readonly string[] | undefined {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined
-    throw new LogUnreadable(`${path}: ${unreadable(cause).message}`, { cause })
+    throw unreadable(path, cause)
   }
 }
 
@@ -119,23 +118,23 @@ export function makeNewFile(path: string, data: string | Uint8Array, secret = fa
  */
 export function readStdinLog(stdin: AsyncIterable<Uint8Array>): LogBytes {
   const STDIN = 0
-  if (fstatSync(STDIN).isDirectory()) throw new LogUnreadable(REASONS['EISDIR'])
-  return logBytes(() => stdin, undefined)
+  if (fstatSync(STDIN).isDirectory()) throw new LogUnreadable(`standard input: ${REASONS['EISDIR']}`)
+  return logBytes('standard input', () => stdin, undefined)
 }
 
-function logBytes(open: () => AsyncIterable<Uint8Array>, size: number | undefined): LogBytes {
+function logBytes(name: string, open: () => AsyncIterable<Uint8Array>, size: number | undefined): LogBytes {
   async function* read(): AsyncGenerator<Uint8Array> {
     try {
       yield* open()
     } catch (cause) {
-      throw unreadable(cause)
+      throw unreadable(name, cause)
     }
   }
   return { size, [Symbol.asyncIterator]: read }
 }
 
-function unreadable(cause: unknown): LogUnreadable {
+function unreadable(name: string, cause: unknown): LogUnreadable {
   if (cause instanceof LogUnreadable) return cause
   const { code, message } = cause as NodeJS.ErrnoException
-  return new LogUnreadable(REASONS[code ?? ''] ?? message, { cause })
+  return new LogUnreadable(`${name}: ${REASONS[code ?? ''] ?? message}`, { cause })
 }

@@ -160,7 +160,7 @@ async function readFile(path: string, io: CliIo): Promise<Uint8Array> {
     }
   } catch (cause) {
     if (!(cause instanceof LogUnreadable)) throw cause
-    throw new Missing(`cannot read ${path}: ${cause.message}`, { cause })
+    throw new Missing(`cannot read ${cause.message}`, { cause })
   }
   const whole = new Uint8Array(bytes)
   let at = 0

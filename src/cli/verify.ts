@@ -90,7 +90,7 @@ async function checkLog(
     return { files, report: reportOf(files, verifier) }
   } catch (error) {
     if (!(error instanceof LogUnreadable) || unreadable === undefined) throw error
-    unreadable.push(`${path}: ${error.message}`)
+    unreadable.push(error.message)
     return undefined
   }
 }

@@ -85,6 +85,7 @@ describe('a log that cannot be read: exit 66 and the reason', () => {
       const { status, stdout, stderr } = await writ([command, path()])
       expect({ status, stdout }).toEqual({ status: 66, stdout: '' })
       expect(stderr).toMatch(/^writ: cannot read the log: .*\n$/)
+      expect(stderr).toContain(path())
       expect(stderr).toContain(reason)
     }
   })
@@ -96,7 +97,7 @@ describe('a log that cannot be read: exit 66 and the reason', () => {
     closeSync(input)
     expect({ status, stderr }).toEqual({
       status: 66,
-      stderr: 'writ: cannot read the log: it is a directory\n',
+      stderr: 'writ: cannot read the log: standard input: it is a directory\n',
     })
   })
 })
@@ -242,7 +243,7 @@ describe('keys, checkpoints and proofs in files', () => {
     mkdirSync(`${place}.checkpoint`)
     const { status, stderr } = await writ(['verify', place])
     expect(status).toBe(66)
-    expect(stderr).toContain('odd.jsonl.checkpoint is no file')
+    expect(stderr).toContain('odd.jsonl.checkpoint: it is no file')
   })
 })
 

@@ -117,7 +117,11 @@ describe('writ reveal', () => {
 
   test.each<[string, (a: Case) => string[], string]>([
     ['a record', (a) => make({ ...a, seq: '99' }), 'there is no record 99 in audit.jsonl'],
-    ['a log', (a) => ['no.jsonl', ...make(a).slice(1)], 'cannot read the log: there is no such file'],
+    [
+      'a log',
+      (a) => ['no.jsonl', ...make(a).slice(1)],
+      'cannot read the log: no.jsonl: there is no such file',
+    ],
     ['a value', (a) => make(a, '@no.json'), 'cannot read no.json: there is no such file'],
     [
       'a disclosure',

@@ -122,7 +122,7 @@ test.each(['verify', 'show'])(
     expect(await writ([command, 'missing'], { logs })).toMatchObject({
       status: 66,
       out: '',
-      err: 'writ: cannot read the log: there is no such file\n',
+      err: 'writ: cannot read the log: missing: there is no such file\n',
       bytes: Buffer.alloc(0),
     })
   },

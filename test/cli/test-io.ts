@@ -54,7 +54,7 @@ export async function writ(args: readonly string[], world: World = {}): Promise<
     monotonicMs: () => elapsedMs,
     readLog: (path) => {
       const bytes = find(path)
-      if (bytes === undefined) throw new LogUnreadable('there is no such file')
+      if (bytes === undefined) throw new LogUnreadable(`${path}: there is no such file`)
       return {
         size: world.knowsSize === false ? undefined : bytes.length,
         async *[Symbol.asyncIterator]() {

@@ -211,7 +211,7 @@ describe('several files', () => {
     })
     expect(await writ(['verify', 'e'], { logs: { 'e/x.txt': 'x' } })).toMatchObject({
       status: 66,
-      err: 'writ: cannot read the log: there is no log in this folder\n',
+      err: 'writ: cannot read the log: e: there is no log in this folder\n',
     })
   })
 })
@@ -415,8 +415,10 @@ describe('writ keygen', () => {
     [['k', '--name', 'a b'], 64, '--name: key name'],
     [['k', '--name', 'a+b'], 64, '--name: key name'],
     [['there', '--name', ORIGIN], 73, 'nothing is overwritten'],
+    // No private key is left behind either.
+    [['half', '--name', ORIGIN], 73, 'half.pub: there is something of that name'],
   ])('%j: exit %i', async (args, status, said) => {
-    const ran = await writ(['keygen', ...args], { logs: { there: bytesOf('x') } })
+    const ran = await writ(['keygen', ...args], { logs: { there: bytesOf('x'), 'half.pub': bytesOf('x') } })
     expect(ran).toMatchObject({ status, out: '', made: {} })
     expect(ran.err).toContain(said)
   })
