@@ -8,7 +8,7 @@ export default defineConfig({
     include: [
       'test/unit/audit/**/*.test.ts',
       'test/property/{verify,merkle,log,commitments}.test.ts',
-      'test/promises/{p13,p15}-*.test.ts',
+      'test/promises/{p13-*,p14-commitments,p15-*}.test.ts',
       'test/unit/agent/agent.test.ts',
       'test/unit/sinks/{callback,memory}.test.ts',
     ],
