@@ -14,6 +14,7 @@ export default defineConfig({
       { find: /^writ\/approvals$/, replacement: source('approvals.ts') },
       { find: /^writ\/bedrock$/, replacement: source('adapters/bedrock.ts') },
       { find: /^writ\/openai-agents$/, replacement: source('adapters/openai-agents.ts') },
+      { find: /^writ\/google$/, replacement: source('adapters/google.ts') },
       { find: /^writ\/openai$/, replacement: source('adapters/openai.ts') },
       { find: /^writ\/claude-agent$/, replacement: source('adapters/claude-agent.ts') },
       { find: /^writ\/prices$/, replacement: source('adapters/prices.ts') },

@@ -44,6 +44,7 @@ const ENTRIES = {
     node: false,
     peer: '@openai/agents',
   },
+  google: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', '@google', 'jose'], node: false },
   openai: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', 'openai', 'jose'], node: false },
   anthropic: {
     maxBytes: 44_000,

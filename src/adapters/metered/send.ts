@@ -13,6 +13,8 @@ export interface UsageReader {
   readonly ofEvents: () => (data: string) => EventReading
   /** Whether the reader of events hides any. */
   readonly hides: boolean
+  /** True for replies without output that is charged, such as embeddings: they are no text to estimate. */
+  readonly isTextless?: boolean
   /** The response in the place of one that is refused, or a throw; {@link refusedResponse} when absent. */
   readonly refused?: (refusal: unknown) => Response
 }
@@ -63,7 +65,7 @@ export async function sendMetered(
     if (response.body !== null && type.toLowerCase().includes('text/event-stream')) {
       return withBody(response, meteredBody(response.body, call, usage.ofEvents(), usage.hides))
     }
-    return await whole(call, response, usage.ofReply, refused)
+    return await whole(call, response, usage, refused)
   } catch (error) {
     if (isNeverSent(error)) call.refuse(error)
     else call.stop(error)
@@ -76,14 +78,14 @@ export async function sendMetered(
 async function whole(
   call: MeteredCall,
   response: Response,
-  ofReply: UsageReader['ofReply'],
+  usage: UsageReader,
   refused: (refusal: unknown) => Response,
 ): Promise<Response> {
   const text = await response.text()
-  const reported = ofReply(parse(text))
+  const reported = usage.ofReply(parse(text))
   try {
     if (reported === undefined) {
-      call.receive(utf8Bytes(text))
+      call.receive(usage.isTextless === true ? 0 : utf8Bytes(text))
       call.finishUnreported()
     } else call.finish(reported)
   } catch (refusal) {

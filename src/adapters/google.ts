@@ -1,0 +1,8 @@
+export { COVERAGE } from './google/coverage.js'
+export { type CallableToolContract, fromCallableTool } from './google/from-callable-tool.js'
+export { type FunctionResponsePart, runFunctionCalls } from './google/function-calls.js'
+export { governedFetch } from './google/governed-fetch.js'
+export { type CallableToolOptions, toCallableTool } from './google/to-callable-tool.js'
+export type { CoveredEndpoint, Governance } from './metered/coverage.js'
+export type { SessionChoice } from './metered/find-session.js'
+export type { GovernedFetchOptions } from './metered/settings.js'
