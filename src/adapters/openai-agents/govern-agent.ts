@@ -1,5 +1,6 @@
 import type { Agent, Handoff } from '@openai/agents'
 import { ToolNotPermitted } from '../../index.js'
+import { throwIfOver } from '../metered/session-end.js'
 import { readFetchOptions } from '../metered/settings.js'
 import {
   type GovernAgentOptions,
@@ -7,7 +8,6 @@ import {
   isAgentTool,
   isGovernedTool,
   markGoverned,
-  throwIfOver,
 } from './governed-tool.js'
 
 export type { GovernAgentOptions } from './governed-tool.js'

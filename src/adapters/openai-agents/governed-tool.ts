@@ -1,6 +1,7 @@
 import { type AnySession, type DispatchResult, type Session, UnmeteredRequest } from '../../index.js'
 import { findSession, type SessionChoice } from '../metered/find-session.js'
-import { noteCall, type RunningCall, type SdkTool } from './running-calls.js'
+import { endOf } from '../metered/session-end.js'
+import { type RunningCall, runningCalls, type SdkTool } from './running-calls.js'
 
 /** What governing an agent can be told. */
 export interface GovernAgentOptions extends SessionChoice {
@@ -66,7 +67,7 @@ export function invokeThrough(tool: SdkTool, options: SessionChoice): SdkTool['i
 async function call(session: AnySession, running: RunningCall, input: string): Promise<unknown> {
   const { tool, details } = running
   const id = details?.toolCall?.callId
-  const forget = id === undefined ? undefined : noteCall(session, id, running)
+  const forget = id === undefined ? undefined : runningCalls.note(session, tool.name, id, running)
   try {
     const request = {
       name: tool.name,
@@ -87,22 +88,4 @@ async function call(session: AnySession, running: RunningCall, input: string): P
 /** What the model reads: of a denial, why. */
 function answer(result: DispatchResult): unknown {
   return result.ok ? result.output : JSON.stringify({ error: result.denial })
-}
-
-/** Why a session takes no more calls, if it does not. */
-function endOf(session: AnySession): { readonly reason: unknown } | undefined {
-  try {
-    // Holds nothing, and so throws what ended the session, if anything has.
-    session.reserve({}).release()
-    return undefined
-  } catch (reason) {
-    return { reason }
-  }
-}
-
-/** @throws what ended the session that pays, if anything has. */
-export function throwIfOver(options: SessionChoice): void {
-  const session = findSession({ ...options, outside: 'observe' })
-  const end = session === undefined ? undefined : endOf(session)
-  if (end !== undefined) throw end.reason
 }

@@ -9,7 +9,7 @@ import {
 } from '../../index.js'
 import type { SessionChoice } from '../metered/find-session.js'
 import { invokeThrough, isAgentTool, isGovernedTool, markGoverned } from './governed-tool.js'
-import { findCall, type SdkTool } from './running-calls.js'
+import { runningCalls, type SdkTool } from './running-calls.js'
 
 /**
  * The SDK knows its own constants from functions: where a function may want to see the input, it asks a person
@@ -90,7 +90,7 @@ export function fromTool<In extends StandardSchema = StandardSchema>(
 
 function invoke(tool: SdkTool, input: unknown, context: ToolContext): Promise<unknown> {
   const { session, modelCallId, signal } = context
-  const call = findCall(session, tool.name, modelCallId)
+  const call = runningCalls.find(session, tool.name, modelCallId)
   const details = { ...call?.details, signal }
   // Outside of a run there is no context, and the SDK calls the tool without one.
   return tool.invoke(call?.runContext as Parameters<SdkTool['invoke']>[0], JSON.stringify(input), details)
