@@ -1,3 +1,7 @@
+export { ADK_COVERAGE, type AdkCoveredPart, type AdkGovernance } from './google/adk-coverage.js'
+export { governedPlugin } from './google/adk-plugin.js'
+export type { AdkTool } from './google/adk-shapes.js'
+export { type AdkToolExtras, fromAdkTool, toAdkTools } from './google/adk-tools.js'
 export { COVERAGE } from './google/coverage.js'
 export { type CallableToolContract, fromCallableTool } from './google/from-callable-tool.js'
 export { type FunctionResponsePart, runFunctionCalls } from './google/function-calls.js'

@@ -1,6 +1,6 @@
-import type { CallableTool, FunctionDeclaration, FunctionResponse } from '@google/genai'
+import type { CallableTool, FunctionResponse } from '@google/genai'
 import { defineTool, type StandardSchema, type Tool, type ToolDefinition } from '../../index.js'
-import { membersOf } from '../metered/members.js'
+import { schemaOf } from './declared-schema.js'
 
 type Input = Record<string, unknown>
 
@@ -67,36 +67,4 @@ function outputOf(answer: FunctionResponse | undefined): unknown {
   }
   if (parts !== undefined) return answer
   return response !== undefined && Object.keys(response).join() === 'output' ? response['output'] : response
-}
-
-function schemaOf({ parameters, parametersJsonSchema }: FunctionDeclaration): StandardSchema<Input> {
-  const schema = membersOf(parametersJsonSchema ?? plain(parameters)) ?? { type: 'object', properties: {} }
-  return {
-    '~standard': {
-      version: 1,
-      vendor: 'google',
-      validate: (value) =>
-        typeof value === 'object' && value !== null && !Array.isArray(value)
-          ? { value: value as Input }
-          : { issues: [{ message: 'expected an object' }] },
-      jsonSchema: { input: () => structuredClone({ ...schema }) },
-    },
-  }
-}
-
-/** The schema of Google as JSON Schema: its types are in capitals, and it has `nullable`. */
-function plain(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(plain)
-  const members = membersOf(schema)
-  if (members === undefined) return schema
-  const { type, nullable, properties, items, anyOf, ...rest } = members
-  const name = typeof type === 'string' ? type.toLowerCase() : undefined
-  const fields = Object.entries(membersOf(properties) ?? {}).map(([key, value]) => [key, plain(value)])
-  return {
-    ...rest,
-    ...(name === undefined ? {} : { type: nullable === true ? [name, 'null'] : name }),
-    ...(properties === undefined ? {} : { properties: Object.fromEntries(fields) }),
-    ...(items === undefined ? {} : { items: plain(items) }),
-    ...(anyOf === undefined ? {} : { anyOf: plain(anyOf) }),
-  }
 }
