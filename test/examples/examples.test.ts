@@ -94,7 +94,7 @@ test('the workers share one budget: one dies of its slice, one is denied, and th
   ])
 })
 
-test.each(['openai', 'bedrock'])(
+test.each(['openai', 'bedrock', 'google'])(
   'the governed program (%s) is ten lines longer than it was, and is cut off in the middle of a stream',
   async (name) => {
     const source = await readFile(join(REPOSITORY, `examples/${name}.ts`), 'utf8')
