@@ -128,6 +128,6 @@ describe('the README', () => {
     const examples = [...readme.matchAll(/^\| \[`(examples\/[\w/-]+(?:\.ts)?)\/?`\]/gm)].map(
       ([, path]) => path,
     )
-    expect(examples).toHaveLength(18)
+    expect(examples).toHaveLength(19)
   })
 })
