@@ -2,7 +2,7 @@
  * An error on its way out of a callback. The ADK catches what a plugin throws, and throws another error with
  * the text of it, which the first is not even the cause of. This has no text: to ask for it throws the error.
  */
-export class PassedError extends Error {
+class PassedError extends Error {
   override readonly name = 'PassedError'
   readonly #error: unknown
 
