@@ -1,9 +1,9 @@
 import type { Model, ModelProvider, ModelRequest, ModelResponse, StreamEvent } from '@openai/agents'
 import { type AnySession, UnmeteredRequest, WritError } from '../../index.js'
+import { failed, unlessStopped } from '../metered/failed-call.js'
 import { findSession } from '../metered/find-session.js'
 import { MeteredCall } from '../metered/metered-call.js'
 import { asOutermost } from '../metered/outermost.js'
-import { isNeverSent } from '../metered/send.js'
 import { type GovernedFetchOptions, readFetchOptions } from '../metered/settings.js'
 import { readBounds, unmeteredPart } from './model-request.js'
 import { chargeReply, eventMeter } from './model-usage.js'
@@ -91,7 +91,7 @@ async function getResponse(model: Model, request: ModelRequest, settings: Settin
     call.detach()
     return reply
   } catch (error) {
-    throw failed(call, error, false)
+    throw failed(call, error, statusOf(error), false)
   }
 }
 
@@ -131,7 +131,7 @@ async function* getStreamedResponse(
   } catch (error) {
     isOver = true
     leave(events)
-    throw failed(call, error, isBegun)
+    throw failed(call, error, statusOf(error), isBegun)
   } finally {
     // Whoever reads has gone.
     if (!isOver) {
@@ -159,44 +159,8 @@ function begin(
   return new MeteredCall(session, readBounds(settings.model, request, isStreamed, settings), request.signal)
 }
 
-/** Waits no longer than the session lives: not every model listens to its signal. */
-async function unlessStopped<T>(call: MeteredCall, work: PromiseLike<T>): Promise<T> {
-  const { signal } = call
-  let onAbort: (() => void) | undefined
-  const stopped = new Promise<never>((_resolve, reject) => {
-    onAbort = () => {
-      // The caller's own abort is for the model to answer.
-      if (call.stopped !== undefined) reject(call.stopped.reason)
-    }
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort)
-  })
-  try {
-    const result = await Promise.race([work, stopped])
-    if (call.stopped !== undefined) throw call.stopped.reason
-    return result
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
-  }
-}
-
-/**
- * Settles a call that failed.
- *
- * @param isBegun whether anything of the answer came: then it is charged.
- * @returns what its caller is to see.
- */
-function failed(call: MeteredCall, error: unknown, isBegun: boolean): unknown {
-  const stopped = call.stopped
-  const status = !isBegun && error instanceof Error && 'status' in error ? error.status : undefined
-  try {
-    if (typeof status === 'number') call.refuse({ name: 'HttpError', code: `HTTP_${status}` })
-    else if (!isBegun && isNeverSent(error)) call.refuse(error)
-  } catch (refusal) {
-    return refusal
-  }
-  call.stop(error)
-  return stopped === undefined ? error : stopped.reason
+function statusOf(error: unknown): unknown {
+  return error instanceof Error && 'status' in error ? error.status : undefined
 }
 
 function leave(events: AsyncIterator<StreamEvent> | undefined): void {
