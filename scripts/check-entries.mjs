@@ -45,6 +45,7 @@ const ENTRIES = {
     peer: '@openai/agents',
   },
   google: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', '@google', 'jose'], node: false },
+  'ai-sdk': { maxBytes: 48_000, text: [/["'`]node:/], packages: ['zod', 'jose', 'ai'], node: false },
   openai: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', 'openai', 'jose'], node: false },
   anthropic: {
     maxBytes: 44_000,

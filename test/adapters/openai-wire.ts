@@ -27,6 +27,7 @@ const chunk = (choices: readonly unknown[], more: Members = {}): string =>
 const response = (text: string, tokens: Tokens | undefined, status = 'completed'): Members => ({
   id: 'resp_1',
   object: 'response',
+  created_at: 1,
   model: 'model-1-dated',
   status,
   output: [

@@ -5,6 +5,8 @@ import type { AdkTool } from './adk-shapes.js'
 
 /** What a tool of the ADK is handed beside its input, and the plugin that its call went through, if one did. */
 export interface AdkCall {
+  /** The name under which the tool is registered. */
+  readonly name: string
   readonly toolContext: Context
   readonly plugin?: BasePlugin
 }
@@ -25,11 +27,11 @@ export async function callThrough(
   session: AnySession,
   tool: AdkTool,
   input: Record<string, unknown>,
-  call: AdkCall,
+  call: Omit<AdkCall, 'name'>,
 ): Promise<unknown> {
   const { functionCallId: id, abortSignal: signal } = call.toolContext
   const name = registeredName(tool)
-  const forget = id === undefined ? undefined : runningCalls.note(session, name, id, call)
+  const forget = id === undefined ? undefined : runningCalls.note(session, id, { ...call, name })
   try {
     const result = await (session as Session).dispatch(
       { ...(id === undefined ? {} : { id }), name, input },

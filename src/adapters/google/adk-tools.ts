@@ -45,7 +45,8 @@ export function fromAdkTool<In extends StandardSchema = StandardSchema>(
 }
 
 async function run(tool: AdkTool, args: Input, { session, modelCallId }: ToolContext): Promise<unknown> {
-  const call = runningCalls.find(session, registeredName(tool), modelCallId)
+  const name = registeredName(tool)
+  const call = runningCalls.find(session, modelCallId, (each) => each.name === name)
   const { plugin, toolContext } = call ?? {}
   // Outside of a run there is no context, and the ADK runs the tool without one.
   const request = { args, toolContext: toolContext as never }

@@ -67,7 +67,7 @@ export function invokeThrough(tool: SdkTool, options: SessionChoice): SdkTool['i
 async function call(session: AnySession, running: RunningCall, input: string): Promise<unknown> {
   const { tool, details } = running
   const id = details?.toolCall?.callId
-  const forget = id === undefined ? undefined : runningCalls.note(session, tool.name, id, running)
+  const forget = id === undefined ? undefined : runningCalls.note(session, id, running)
   try {
     const request = {
       name: tool.name,

@@ -90,7 +90,7 @@ export function fromTool<In extends StandardSchema = StandardSchema>(
 
 function invoke(tool: SdkTool, input: unknown, context: ToolContext): Promise<unknown> {
   const { session, modelCallId, signal } = context
-  const call = runningCalls.find(session, tool.name, modelCallId)
+  const call = runningCalls.find(session, modelCallId, (each) => each.tool.name === tool.name)
   const details = { ...call?.details, signal }
   // Outside of a run there is no context, and the SDK calls the tool without one.
   return tool.invoke(call?.runContext as Parameters<SdkTool['invoke']>[0], JSON.stringify(input), details)

@@ -1,0 +1,6 @@
+export { COVERAGE, type CoveredPart, type Governance } from './ai-sdk/coverage.js'
+export { fromTool, type ToolExtras } from './ai-sdk/from-tool.js'
+export { type GovernToolsOptions, governTools, type SdkTools, toTools } from './ai-sdk/govern-tools.js'
+export { governedMiddleware, governModel } from './ai-sdk/governed-model.js'
+export type { GovernedModelOptions } from './ai-sdk/request.js'
+export { type UiApprovalOptions, uiApproval } from './ai-sdk/ui-approval.js'
