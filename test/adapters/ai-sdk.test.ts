@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { BudgetExceeded, UnmeteredRequest } from 'writ'
-import { type GovernedModelOptions, governedMiddleware, governModel } from 'writ/ai-sdk'
+import { COVERAGE, type GovernedModelOptions, governedMiddleware, governModel } from 'writ/ai-sdk'
 import { governedFetch } from 'writ/openai'
 import * as z from 'zod'
 import { bench, rejection, thrown } from '../support/agents.js'
@@ -347,4 +348,10 @@ test('what cannot be used is refused', () => {
   expect(thrown(() => governModel(model, { model: '' }))).toBeInstanceOf(TypeError)
   expect(thrown(() => governModel(model, { fetch } as never))).toBeInstanceOf(TypeError)
   expect(thrown(() => governedMiddleware({ assumeOutputTokens: -1 }))).toBeInstanceOf(RangeError)
+})
+
+test('COVERAGE is what the documents say, part by part', () => {
+  const rows = readFileSync('docs/ai-sdk.md', 'utf8').matchAll(/^\| (.+?) \| \*\*(\w+)\*\*/gm)
+  expect([...rows].map(([, part, governance]) => ({ part, governance }))).toEqual(COVERAGE)
+  expect(Object.isFrozen(COVERAGE)).toBe(true)
 })

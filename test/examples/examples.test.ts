@@ -134,18 +134,21 @@ test('the tool runner is ten lines longer than it was; it reads a denial, and a 
   expect(payloads(example, 'session_end')).toMatchObject([{ outcome: 'completed' }, { outcome: 'killed' }])
 })
 
-test('the governed agents are at most ten lines longer, and a second refund is denied', async () => {
-  const source = await readFile(join(REPOSITORY, 'examples/openai-agents.ts'), 'utf8')
-  expect(source.match(/ \/\/ \+$/gm)?.length).toBeLessThanOrEqual(10)
-  const example = await run('openai-agents')
-  expect(example.output).toContain('1 paid, 1 refused')
-  expect(payloads(example, 'llm_call').map(({ metering }) => metering)).toEqual([
-    'reported',
-    'reported',
-    'reported',
-  ])
-  expect(payloads(example, 'tool_denied')).toMatchObject([{ tool: 'refund', reason: 'max_calls' }])
-})
+test.each(['openai-agents', 'ai-sdk'])(
+  'the governed agents (%s) are at most ten lines longer, and a second refund is denied',
+  async (name) => {
+    const source = await readFile(join(REPOSITORY, `examples/${name}.ts`), 'utf8')
+    expect(source.match(/ \/\/ \+$/gm)?.length).toBeLessThanOrEqual(10)
+    const example = await run(name)
+    expect(example.output).toContain('1 paid, 1 refused')
+    expect(payloads(example, 'llm_call').map(({ metering }) => metering)).toEqual([
+      'reported',
+      'reported',
+      'reported',
+    ])
+    expect(payloads(example, 'tool_denied')).toMatchObject([{ tool: 'refund', reason: 'max_calls' }])
+  },
+)
 
 test('the synchronous session returns its total, and ends a loop', async () => {
   const example = await run('sync-session')
