@@ -70,18 +70,21 @@ describe.each(MAJORS.map((major) => [major.major, major] as const))(
     })
 
     test('a stream likewise', async () => {
-      const { b, ask } = start()
-      const first = await ask(user)
-      const { model, read } = scripted(spec, [])
-      await b.agent.session('alice', async () => {
-        const result = ai.streamText({
-          model,
-          tools: toTools(b.agent, { approvals: 'ui' }),
-          messages: [...first.messages, answer(first.asked, true)] as never,
+      const { b } = start()
+      const { model, read } = scripted(spec, [[['refund', { eur: 20 }]]])
+      const stream = (messages: Messages) =>
+        b.agent.session('alice', async () => {
+          const tools = toTools(b.agent, { approvals: 'ui' })
+          const result = ai.streamText({ model, tools, messages: messages as never })
+          const parts = (await result.content) as unknown as Part[]
+          const request = parts.find(({ type }) => type === 'tool-approval-request')
+          return { asked: request?.approvalId, made: (await result.response).messages as Messages }
         })
-        expect(await result.text).toBe('done')
-      })
+      const { asked, made } = await stream(user)
+      expect(asked).toBeTypeOf('string')
+      await stream([...user, ...made, answer(asked, true)])
       expect(read()).toEqual([{ type: 'text', value: 'paid 20' }])
+      expect(b.payloads('approval_decided')).toMatchObject([{ outcome: 'approved' }])
     })
 
     test('who denies it there has it not run, and the model reads so', async () => {
@@ -272,4 +275,5 @@ describe.each(MAJORS.map((major) => [major.major, major] as const))(
 test('what cannot be used is refused', () => {
   expect(thrown(() => uiApproval({ otherwise: true } as never))).toBeInstanceOf(TypeError)
   expect(thrown(() => uiApproval({ store: {} } as never))).toBeInstanceOf(TypeError)
+  expect(thrown(() => uiApproval({ approve: true } as never))).toBeInstanceOf(TypeError)
 })

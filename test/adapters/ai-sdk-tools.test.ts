@@ -246,6 +246,18 @@ for (const { major, spec, ai } of MAJORS) {
       expect(b.payloads('tool_result')).toHaveLength(2)
     })
 
+    test('a function that returns an iterator gives its last output', async () => {
+      async function* words() {
+        yield 'one'
+        yield 'one two'
+      }
+      const count = tool({ inputSchema: z.object({}), execute: () => words() })
+      const b = start({ count: fromTool(count) })
+      const { model, read } = scripted(spec, [[['count', {}]]])
+      await b.agent.session('alice', () => run(ai, how, { model, tools: governTools({ count }), prompt }))
+      expect(read()).toEqual([{ type: 'text', value: 'one two' }])
+    })
+
     test('one that fails on the way is an error that the model reads', async () => {
       const broken = tool({
         inputSchema: z.object({}),
@@ -330,6 +342,26 @@ for (const { major, spec, ai } of MAJORS) {
     })
   })
 }
+
+test('a kill in the last step a run may take rejects the session', async () => {
+  const b = start({ spend })
+  for (const { ai, spec } of MAJORS) {
+    const { model } = scripted(spec, [[['spend', {}]]])
+    const asked = b.agent.session('alice', () =>
+      ai.generateText({ model, tools: toTools(b.agent), prompt, stopWhen: ai.stepCountIs(1) }),
+    )
+    expect(await rejection(asked)).toBeInstanceOf(BudgetExceeded)
+  }
+})
+
+test('a governed tool can be called by hand', async () => {
+  const add = tool({ inputSchema: z.object({ n: z.number() }), execute: ({ n }) => n + 1 })
+  const b = start({ add: fromTool(add) })
+  const { execute } = governTools({ add }).add
+  await b.agent.session('alice', async () => {
+    expect(await execute?.({ n: 1 }, undefined as never)).toBe(2)
+  })
+})
 
 test('schemas of the SDK are checked, and shown', async () => {
   const schema = { type: 'object', properties: { n: { type: 'number' } } } as const

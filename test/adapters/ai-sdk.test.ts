@@ -95,6 +95,15 @@ describe.each(MAJORS.map((major) => [major.major, major] as const))('ai %i', (_n
     expect(provider.asked).toHaveLength(1)
   })
 
+  test('an answer that cannot be read is charged what was held', async () => {
+    const raw: Plan = { kind: 'raw', answer: (response) => response.end('{') }
+    const { model, b } = await serve([raw])
+    await b.agent.session('alice', () =>
+      rejection(ai.generateText({ model, ...given({ maxTokens: 50 }), maxRetries: 0 })),
+    )
+    expect(b.payloads('llm_call')).toMatchObject([{ metering: 'estimated', priced_by: 'reservation' }])
+  })
+
   test('a stream that is refused says so to onError, to who reads and to who awaits', async () => {
     const { provider, model, b } = await serve([reply], { usd: 0.05 })
     await rejection(

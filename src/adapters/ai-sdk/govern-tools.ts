@@ -115,7 +115,7 @@ function governTool(toolName: string, tool: object, settings: GovernToolsOptions
   const through = (execute as Execute).bind(tool)
   const copy: Members = {
     ...tool,
-    execute: (input: unknown, options: SdkCallOptions): unknown => {
+    execute: (input: unknown, options: SdkCallOptions = {}): unknown => {
       const session = findSession(settings)
       if (session === undefined) return through(input, options)
       const call = { toolName, name, tool, input, options }

@@ -199,9 +199,13 @@ function isAborted(params: Members): boolean {
   return (params['abortSignal'] as AbortSignal | undefined)?.aborted === true
 }
 
-/** The status with which a provider refused a call, if it did. */
-function statusOf(error: unknown): unknown {
-  return error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
+/**
+ * The status with which a provider refused a call, if it did. An answer that could not be read has the status of
+ * one that was served, and is charged.
+ */
+function statusOf(error: unknown): number | undefined {
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
+  return typeof status === 'number' && status >= 400 ? status : undefined
 }
 
 function readModelOptions(label: string, options: GovernedModelOptions): Readonly<GovernedModelOptions> {

@@ -5,8 +5,8 @@ import { RunningCalls } from '../metered/running-calls.js'
 
 /** What the SDK hands a tool beside its input. */
 export interface SdkCallOptions {
-  readonly toolCallId: string
-  readonly messages: readonly unknown[]
+  readonly toolCallId?: string
+  readonly messages?: readonly unknown[]
   readonly abortSignal?: AbortSignal | undefined
 }
 
@@ -60,15 +60,18 @@ export function findCall(session: AnySession, id: string | undefined, tool: obje
 export async function dispatchCall(session: AnySession, call: SdkCall): Promise<unknown> {
   const { name, input } = call
   const { toolCallId: id, abortSignal: signal } = call.options
-  const forget = running.note(session, id, call)
+  const forget = id === undefined ? undefined : running.note(session, id, call)
   try {
     const result = await current.run(call, () =>
-      (session as Session).dispatch({ id, name, input }, signal === undefined ? {} : { signal }),
+      (session as Session).dispatch(
+        { ...(id === undefined ? {} : { id }), name, input },
+        signal === undefined ? {} : { signal },
+      ),
     )
     if (!result.ok) throw new ToolCallDenied(result.denial)
     return result.output
   } finally {
-    forget()
+    forget?.()
   }
 }
 

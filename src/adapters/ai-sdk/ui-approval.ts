@@ -42,7 +42,9 @@ const memory: ApprovalStore = {
  * await agent.session(user, () => generateText({ model, messages, tools: toTools(agent, { approvals: 'ui' }) }))
  */
 export function uiApproval(options: UiApprovalOptions = {}): ApprovalHandler {
-  const { by, otherwise, store = memory } = options
+  const { by, otherwise, store = memory, ...rest } = options
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) throw new TypeError(`uiApproval: unknown option ${unknown}`)
   if (otherwise !== undefined && typeof otherwise !== 'function') {
     throw new TypeError('uiApproval.otherwise: expected a function')
   }
@@ -79,7 +81,11 @@ interface UiAnswer {
 }
 
 /** What was said about a call, in the last of the messages that it came with. */
-function answerTo({ toolName, input, options: { toolCallId, messages } }: SdkCall): UiAnswer | undefined {
+function answerTo({
+  toolName,
+  input,
+  options: { toolCallId, messages = [] },
+}: SdkCall): UiAnswer | undefined {
   const asked = new Set<unknown>()
   let isProposed = false
   for (const part of messages.flatMap((message) => partsOf(message, 'assistant'))) {

@@ -8,7 +8,7 @@ import { textBytes, utf8Bytes } from '../metered/text-size.js'
  *
  * @returns `undefined` where it says nothing.
  */
-export function readUsage(usage: unknown): ReportedTokens | undefined {
+function readUsage(usage: unknown): ReportedTokens | undefined {
   const members = membersOf(usage)
   if (members === undefined) return undefined
   const ofInput = membersOf(members['inputTokens'])
