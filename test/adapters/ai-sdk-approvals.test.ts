@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type ApprovalRequest, defineTool } from 'writ'
 import { fromTool, governTools, toTools, uiApproval } from 'writ/ai-sdk'
 import * as z from 'zod'
-import { bench, thrown } from '../support/agents.js'
+import { bench, rejection, thrown } from '../support/agents.js'
 import { type Ai, MAJORS, scripted } from './ai-sdk-majors.js'
 import { prices } from './suite.js'
 
@@ -177,11 +177,68 @@ describe.each(MAJORS.map((major) => [major.major, major] as const))(
       expect(b.payloads('tool_denied')).toMatchObject([{ reason: 'approval_unavailable' }])
     })
 
+    test.each<[string, boolean, (parts: Record<string, unknown>[], said: Record<string, unknown>) => void]>([
+      ['the answer to it', true, () => undefined],
+      ['one to another input', false, ([call = {}]) => Object.assign(call, { input: { eur: 2 } })],
+      ['one to another tool', false, ([call = {}]) => Object.assign(call, { toolName: 'other' })],
+      ['one to another call', false, ([, asked = {}]) => Object.assign(asked, { toolCallId: 'other' })],
+      ['one of a policy', false, ([, asked = {}]) => Object.assign(asked, { isAutomatic: true })],
+      ['one that nobody asked for', false, (_parts, said) => Object.assign(said, { approvalId: 'other' })],
+      ['a no', false, (_parts, said) => Object.assign(said, { approved: false })],
+    ])('%s counts: %s', async (what, counts, change) => {
+      const { b } = start()
+      const toolCallId = `${major.major} ${what}`
+      const parts = [
+        { type: 'tool-call', toolCallId, toolName: 'refund', input: { eur: 20 } },
+        { type: 'tool-approval-request', toolCallId, approvalId: 'a' },
+      ]
+      const said = { type: 'tool-approval-response', approvalId: 'a', approved: true }
+      change(parts, said)
+      const messages = [
+        { role: 'assistant', content: parts },
+        { role: 'tool', content: [said] },
+      ] as never
+      const { refund: governed } = toTools(b.agent, { approvals: 'ui' })
+      await b.agent.session('alice', async () => {
+        const result = Promise.resolve(governed.execute?.({ eur: 20 }, { toolCallId, messages }))
+        if (counts) expect(await result).toBe('paid 20')
+        else expect(String(await rejection(result))).toMatch(/approval_(unavailable|denied)/)
+      })
+    })
+
     test('who answers can be said', async () => {
       const { b, ask } = start({ by: ({ user: of }: ApprovalRequest) => `owner of ${of}` })
       const first = await ask(user)
       await ask([...first.messages, answer(first.asked, true)])
       expect(b.payloads('approval_decided')).toMatchObject([{ by: 'owner of alice' }])
+    })
+
+    test('nor does another call of the same tool, nor code of a tool of writ', async () => {
+      const inner: unknown[] = []
+      const again = async (name: string, input: object): Promise<string> => {
+        const { currentSession } = await import('writ')
+        inner.push(await (currentSession() as never as Dispatcher).dispatch({ name, input }))
+        return 'ran'
+      }
+      const inputSchema = z.object({ n: z.number() })
+      const pay = tool({ inputSchema, needsApproval: true, execute: () => again('pay', { n: 2 }) })
+      const outer = tool({ inputSchema, needsApproval: true, execute: () => '' })
+      const tools = {
+        pay: fromTool(pay, { approval: ({ n }) => n > 1 }),
+        outer: defineTool({ inputSchema, execute: () => again('refund', { eur: 20 }) }),
+        refund,
+      }
+      const b = bench({ budget: { usd: 100 }, prices, tools, approve: uiApproval() })
+      const governed = governTools({ pay, outer }, { approvals: 'ui' })
+      for (const name of ['pay', 'outer']) {
+        const { model } = scripted(spec, [[[name, { n: 1 }]]])
+        const ask = (messages: Messages) =>
+          b.agent.session('alice', () => turn(ai, { model, tools: governed, messages }))
+        const first = await ask(user)
+        await ask([...first.messages, answer(first.asked, true)])
+      }
+      const denied = { ok: false, denial: { reason: 'approval_unavailable' } }
+      expect(inner).toMatchObject([denied, denied])
     })
 
     test('code of a tool does not live on the answer that the tool got', async () => {
@@ -249,6 +306,18 @@ describe.each(MAJORS.map((major) => [major.major, major] as const))(
         'erased true',
         'erased false',
       ])
+    })
+
+    test('one that asks, in a tool whose contract does not, is asked about in the UI too', async () => {
+      const plain = fromTool(erase, { approval: () => false })
+      const b = bench({ budget: { usd: 100 }, prices, tools: { erase: plain }, approve: uiApproval() })
+      const { model, read } = scripted(spec, [[['erase', { all: true }]]])
+      const tools = governTools({ erase }, { approvals: 'ui' })
+      const ask = (messages: Messages) => b.agent.session('alice', () => turn(ai, { model, tools, messages }))
+      const first = await ask(user)
+      expect(first.asked).toBeTypeOf('string')
+      await ask([...first.messages, answer(first.asked, true)])
+      expect(read()).toEqual([{ type: 'text', value: 'erased true' }])
     })
 
     test('one whose contract does not ask is asked about by the SDK', async () => {

@@ -363,6 +363,84 @@ test('a governed tool can be called by hand', async () => {
   })
 })
 
+test('calls with one id are told from each other by their tools', async () => {
+  const seen: unknown[] = []
+  const make = (name: string) =>
+    tool({ inputSchema: z.object({}), execute: (_input, { messages }) => seen.push([name, messages]) })
+  const [one, two] = [make('one'), make('two')]
+  const b = start({ one: fromTool(one), two: fromTool(two) })
+  const governed = governTools({ one, two })
+  await b.agent.session('alice', () =>
+    Promise.all([
+      governed.one.execute?.({}, { toolCallId: 'c', messages: ['of one'] as never }),
+      governed.two.execute?.({}, { toolCallId: 'c', messages: ['of two'] as never }),
+    ]),
+  )
+  expect(seen).toEqual([
+    ['one', ['of one']],
+    ['two', ['of two']],
+  ])
+})
+
+test('a tool that gives its output bit by bit stops when nobody reads it any more', async () => {
+  let signal: AbortSignal | undefined
+  let stopped: () => void = () => undefined
+  const isStopped = new Promise<void>((resolve) => {
+    stopped = resolve
+  })
+  const count = tool({
+    inputSchema: z.object({}),
+    async *execute(_input, { abortSignal }) {
+      signal = abortSignal
+      try {
+        for (let n = 0; ; n += 1) {
+          yield n
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      } finally {
+        stopped()
+      }
+    },
+  })
+  const b = start({ count: fromTool(count) })
+  const { execute } = governTools({ count }).count
+  await b.agent.session('alice', async (s) => {
+    const outputs = execute?.({}, { toolCallId: 'c', messages: [] }) as unknown as AsyncIterable<number>
+    for await (const n of outputs) if (n === 2) break
+    await isStopped
+    expect(signal?.aborted).toBe(true)
+    expect(s.state).toBe('open')
+  })
+})
+
+test.each(MAJORS.map(({ major, ...rest }) => [major, rest] as const))(
+  'ai %i: a run that its caller aborts aborts the tool, and nothing of the session',
+  async (_major, { ai, spec }) => {
+    const abort = new AbortController()
+    let aborted: unknown
+    const wait = defineTool({
+      inputSchema: z.object({}),
+      execute: (_input, { signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            aborted = signal.reason
+            reject(signal.reason)
+          })
+          abort.abort()
+        }),
+    })
+    const b = start({ wait })
+    const { model } = scripted(spec, [[['wait', {}]]])
+    await b.agent.session('alice', async (s) => {
+      await rejection(
+        run(ai, 'generateText', { model, tools: toTools(b.agent), prompt, abortSignal: abort.signal }),
+      )
+      expect(s.state).toBe('open')
+    })
+    expect(aborted).toBe(abort.signal.reason)
+  },
+)
+
 test('schemas of the SDK are checked, and shown', async () => {
   const schema = { type: 'object', properties: { n: { type: 'number' } } } as const
   const checked = tool({

@@ -10,7 +10,6 @@ import { partMeter } from './usage.js'
 export function meteredParts(parts: ReadableStream<unknown>, call: MeteredCall): ReadableStream<unknown> {
   const reader = parts.getReader()
   const meter = partMeter(call)
-  call.startStream()
   let refused: { readonly refusal: unknown } | undefined
 
   const leave = (reason: unknown): void => {
