@@ -354,6 +354,13 @@ test('a kill in the last step a run may take rejects the session', async () => {
   }
 })
 
+test('what is governed already stays as it is', () => {
+  const b = start({ double })
+  const tools = toTools(b.agent)
+  expect(governTools(tools as never)).toEqual(tools)
+  expect((governTools(tools as never) as typeof tools).double).toBe(tools.double)
+})
+
 test('a governed tool can be called by hand', async () => {
   const add = tool({ inputSchema: z.object({ n: z.number() }), execute: ({ n }) => n + 1 })
   const b = start({ add: fromTool(add) })

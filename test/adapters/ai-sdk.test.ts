@@ -296,10 +296,14 @@ describe.each(MAJORS.map((major) => [major.major, major] as const))('ai %i', (_n
     /** What a stream fails with when a session ends of its deadline. */
     const dying = async (model: ReturnType<typeof streaming>, isBegun: boolean) => {
       const { agent, clock, payloads } = bench({ budget: { usd: 100, wallMs: 1000 }, prices })
+      const told: unknown[] = []
       let seen: Promise<unknown> | undefined
       const killed = await rejection(
         agent.session('alice', async () => {
-          const result = ai.streamText({ model, ...given({ maxTokens: 50 }), onError: () => undefined })
+          const onError = ({ error }: { error: unknown }): void => {
+            told.push(error)
+          }
+          const result = ai.streamText({ model, ...given({ maxTokens: 50 }), onError })
           const read = async () => {
             for await (const _piece of result.textStream) clock.advance(1001)
           }
@@ -311,6 +315,7 @@ describe.each(MAJORS.map((major) => [major.major, major] as const))('ai %i', (_n
       )
       expect(killed).toMatchObject({ code: 'ERR_BUDGET_EXCEEDED', limit: 'wallMs' })
       expect(await seen).toBe(killed)
+      expect(told).toEqual([killed])
       expect(payloads('llm_call')).toMatchObject([{ metering: 'estimated' }])
     }
 
