@@ -42,7 +42,14 @@ const ENTRIES = {
     text: [/["'`]node:/],
     packages: ['zod', 'openai', 'jose'],
     node: false,
-    peer: '@openai/agents',
+    peers: ['@openai/agents'],
+  },
+  langchain: {
+    maxBytes: 48_000,
+    text: [/["'`]node:/],
+    packages: ['zod', 'jose'],
+    node: false,
+    peers: ['langchain', '@langchain/core'],
   },
   google: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', '@google', 'jose'], node: false },
   'ai-sdk': { maxBytes: 48_000, text: [/["'`]node:/], packages: ['zod', 'jose', 'ai'], node: false },
@@ -56,7 +63,7 @@ const ENTRIES = {
   cli: { maxBytes: 44_000, text: [], packages: ['zod', 'ulid'], node: true },
 }
 
-async function bundle(entry, peer) {
+async function bundle(entry, peers) {
   const { outputFiles, metafile } = await build({
     entryPoints: [`dist/${entry}.js`],
     bundle: true,
@@ -68,7 +75,7 @@ async function bundle(entry, peer) {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     conditions: ['browser'],
-    external: ['node:*', ...(peer === undefined ? [] : [peer])],
+    external: ['node:*', ...peers],
     logLevel: 'error',
   })
   const text = outputFiles[0].text
@@ -85,14 +92,17 @@ async function bundle(entry, peer) {
 
 const faults = []
 for (const [entry, limits] of Object.entries(ENTRIES)) {
-  const found = await bundle(entry, limits.peer)
+  const peers = limits.peers ?? []
+  const found = await bundle(entry, peers)
   console.log(`${entry.padEnd(8)} ${String(found.bytes).padStart(6)} of ${limits.maxBytes} bytes`)
   if (found.bytes > limits.maxBytes)
     faults.push(`${entry} weighs ${found.bytes} bytes, over ${limits.maxBytes}`)
   for (const text of limits.text) if (text.test(found.text)) faults.push(`${entry} holds ${text}`)
   for (const name of limits.packages) if (found.packages.has(name)) faults.push(`${entry} bundles ${name}`)
   if (!limits.node) {
-    const foreign = found.external.filter((path) => path !== limits.peer)
+    const foreign = found.external.filter(
+      (path) => !peers.some((peer) => path === peer || path.startsWith(`${peer}/`)),
+    )
     faults.push(...foreign.map((path) => `${entry} imports ${path}`))
   }
 }

@@ -1,0 +1,7 @@
+export { COVERAGE, type CoveredPart, type Governance } from './langchain/coverage.js'
+export { fromTool, type ToolExtras } from './langchain/from-tool.js'
+export { governedMiddleware } from './langchain/governed-middleware.js'
+export { governedModel } from './langchain/governed-model.js'
+export type { GovernedMiddlewareOptions, GovernedModelOptions } from './langchain/model-options.js'
+export { toTools } from './langchain/to-tools.js'
+export type { SessionChoice } from './metered/find-session.js'
