@@ -1,3 +1,4 @@
+import { InMemoryCache } from '@langchain/core/caches'
 import { BaseCallbackHandler } from '@langchain/core/callbacks/base'
 import type { BaseMessage } from '@langchain/core/messages'
 import { ChatPromptTemplate } from '@langchain/core/prompts'
@@ -351,6 +352,18 @@ describe('models that do not behave', () => {
     expect(held[0]).toBe(0)
     expect(held[1]).toBeGreaterThan(99)
   })
+})
+
+test('an answer from a cache of LangChain is no model call', async () => {
+  const model = new ScriptedChat()
+  model.cache = new InMemoryCache()
+  const b = start()
+  await b.agent.session('alice', async () => {
+    await governedModel(model).invoke('hi')
+    await governedModel(model).invoke('hi')
+  })
+  expect(model.asked).toHaveLength(1)
+  expect(b.payloads('llm_call')).toHaveLength(1)
 })
 
 test('what cannot be used is refused', () => {

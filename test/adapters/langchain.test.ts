@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { AIMessage, ToolMessage } from '@langchain/core/messages'
 import { DynamicTool, type StructuredToolInterface, tool } from '@langchain/core/tools'
 // biome-ignore lint/correctness/noUndeclaredDependencies: the one that langchain brings, and no other, is what it works with
@@ -13,7 +14,8 @@ import {
   toolErrorMiddleware,
   toolRetryMiddleware,
 } from 'langchain'
-import { describe, expect, test } from 'vitest'
+import { ConfigurableModel } from 'langchain/chat_models/universal'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   type AgentOptions,
   BudgetExceeded,
@@ -25,7 +27,7 @@ import {
   UnmeteredRequest,
   UnpricedModel,
 } from 'writ'
-import { fromTool, governedMiddleware, governedModel, toTools } from 'writ/langchain'
+import { COVERAGE, fromTool, governedMiddleware, governedModel, toTools } from 'writ/langchain'
 import * as z from 'zod'
 import { bench, rejection, thrown } from '../support/agents.js'
 import { type Call, ScriptedChat, type Turn } from './langchain-scripted.js'
@@ -332,6 +334,26 @@ describe('other middleware', () => {
     expect(b.payloads('llm_call')).toMatchObject([{ error: { name: 'TypeError' } }, { output_tokens: 20 }])
   })
 
+  test('a model that is named alone, and found by each call, is governed', async () => {
+    const b = start({ double })
+    const found = new ScriptedChat([[['double', { n: 2 }]]])
+    const find = vi.spyOn(ConfigurableModel.prototype, '_getModelInstance')
+    onTestFinished(() => find.mockRestore())
+    find.mockImplementation(async function (this: ConfigurableModel) {
+      const { bindTools } = this._queuedMethodOperations
+      return (bindTools === undefined ? found : found.bindTools(bindTools[0], bindTools[1])) as never
+    })
+    const desk = createAgent({
+      model: 'openai:model-1',
+      tools: toTools(b.agent),
+      middleware: [governedMiddleware()],
+    })
+    await b.agent.session('alice', () => desk.invoke(hi))
+    expect(found.asked).toHaveLength(2)
+    expect(b.payloads('llm_call')).toHaveLength(2)
+    expect(b.payloads('tool_result')).toHaveLength(1)
+  })
+
   test('an interrupt of a person comes first, and the call goes through the session then', async () => {
     const b = registered()
     const interruptOn: Record<string, boolean> = { send: true }
@@ -621,4 +643,10 @@ test('a run that its caller aborts aborts the tool, and nothing of the session',
     await rejection(desk.invoke(hi, { signal: abort.signal }))
     expect(s.state).toBe('open')
   })
+})
+
+test('COVERAGE is what the documents say, part by part', () => {
+  const rows = readFileSync('docs/langchain.md', 'utf8').matchAll(/^\| (.+?) \| \*\*(\w+)\*\*/gm)
+  expect([...rows].map(([, part, governance]) => ({ part, governance }))).toEqual(COVERAGE)
+  expect(Object.isFrozen(COVERAGE)).toBe(true)
 })

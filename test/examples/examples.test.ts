@@ -150,6 +150,19 @@ test.each(['openai-agents', 'ai-sdk'])(
   },
 )
 
+test('the governed agent of LangChain is at most ten lines longer, and a second refund is denied', async () => {
+  const source = await readFile(join(REPOSITORY, 'examples/langchain.ts'), 'utf8')
+  expect(source.match(/ \/\/ \+$/gm)?.length).toBeLessThanOrEqual(10)
+  const example = await run('langchain')
+  expect(example.output).toContain('1 paid, 1 refused')
+  expect(payloads(example, 'llm_call').map(({ metering }) => metering)).toEqual([
+    'reported',
+    'reported',
+    'reported',
+  ])
+  expect(payloads(example, 'tool_denied')).toMatchObject([{ tool: 'refund', reason: 'max_calls' }])
+})
+
 test('the synchronous session returns its total, and ends a loop', async () => {
   const example = await run('sync-session')
   expect(example.output).toContain('90 percent: predicate_false')

@@ -15,24 +15,18 @@ export interface CoveredPart {
 export const COVERAGE: readonly CoveredPart[] = Object.freeze(
   (
     [
-      ['model.invoke', 'enforced'],
-      ['model.stream', 'enforced'],
-      ['model.batch', 'enforced'],
-      ['model.generate', 'enforced'],
-      ['model.streamEvents', 'enforced'],
-      ['model.bindTools', 'enforced'],
-      ['model.withConfig', 'enforced'],
-      ['model.withStructuredOutput', 'enforced'],
-      ['model.pipe', 'enforced'],
+      ['invoke, generate and batch', 'enforced'],
+      ['stream and streamEvents', 'enforced'],
+      ['bindTools, withStructuredOutput, withConfig and pipe', 'enforced'],
       ['models of createAgent', 'enforced'],
       ['tools of createAgent', 'enforced'],
-      ['agents and graphs inside of tools', 'enforced'],
+      ['governed agents in tools', 'enforced'],
       ['tools that the provider hosts', 'observed'],
       ['single tries of a model that tries again', 'outside'],
-      ['answers from the cache of a model', 'outside'],
-      ['embeddings, LLMs that are no chat models, retrievers', 'outside'],
-      ['models that other middleware calls', 'outside'],
-      ['tools called without an agent', 'outside'],
+      ['answers from a cache of LangChain', 'outside'],
+      ['embeddings, older LLMs and retrievers', 'outside'],
+      ['tools of LangChain called without an agent', 'outside'],
+      ['middleware, callbacks, and models that they call', 'outside'],
     ] as const
   ).map(([part, governance]) => Object.freeze({ part, governance })),
 )
