@@ -1,10 +1,11 @@
 import { InMemoryCache } from '@langchain/core/caches'
 import { BaseCallbackHandler } from '@langchain/core/callbacks/base'
+import { getRetryable } from '@langchain/core/errors'
 import type { BaseMessage } from '@langchain/core/messages'
 import { ChatPromptTemplate } from '@langchain/core/prompts'
 import { ConfigurableModel } from 'langchain/chat_models/universal'
 import { describe, expect, test } from 'vitest'
-import { BudgetExceeded, NoSession, UnmeteredRequest } from 'writ'
+import { BudgetExceeded, BudgetReserved, NoSession, UnmeteredRequest } from 'writ'
 import { governedModel } from 'writ/langchain'
 import { governedFetch } from 'writ/openai'
 import * as z from 'zod'
@@ -142,6 +143,19 @@ describe('nothing is tried again', () => {
     )
     expect(error).toMatchObject({ code: 'ERR_BUDGET_EXCEEDED', limit: 'wallMs' })
     expect(await seen).toBe(error)
+  })
+
+  test('what is refused is marked for whoever asks', async () => {
+    const b = start()
+    const unpriced = governedModel(new ScriptedChat([], 'model-2'))
+    await b.agent.session('alice', async (s) => {
+      expect(getRetryable(await rejection(unpriced.invoke('hi')))).toBe(false)
+      const reservation = s.reserve({ usd: 99.99 })
+      const reserved = await rejection(governedModel(new ScriptedChat()).invoke('hi'))
+      expect(reserved).toBeInstanceOf(BudgetReserved)
+      expect(getRetryable(reserved)).toBeUndefined()
+      reservation.release()
+    })
   })
 
   test('all tries of LangChain are one call', async () => {
@@ -322,6 +336,27 @@ describe('models that do not behave', () => {
     expect(b.payloads('llm_call')).toMatchObject([{ output_tokens: 20 }])
   })
 
+  test.each([
+    { background: true },
+    { web_search_options: {} },
+    { mcp_servers: [{ url: 'https://example.com' }] },
+  ])('what else has the provider act is refused too: %o', async (sent) => {
+    const b = start()
+    const model = new ScriptedChat([], MODEL, sent)
+    await b.agent.session('alice', async () => {
+      expect(await rejection(governedModel(model).invoke('hi'))).toBeInstanceOf(UnmeteredRequest)
+      await governedModel(model, { unmetered: 'observe' }).invoke('hi')
+    })
+    expect(model.asked).toHaveLength(1)
+  })
+
+  test('the price is that of the model that is sent, whatever a call says', async () => {
+    const b = start()
+    const model = governedModel(new ScriptedChat()).withConfig({ model: 'model-2' } as never)
+    await b.agent.session('alice', () => model.invoke('hi'))
+    expect(b.payloads('llm_call')).toMatchObject([{ model: MODEL, cost_usd: 0.05 }])
+  })
+
   test('tools that the caller runs pass, in the form of any provider', async () => {
     const b = start()
     const tools = [
@@ -333,6 +368,21 @@ describe('models that do not behave', () => {
     ]
     await b.agent.session('alice', () => governedModel(new ScriptedChat()).bindTools(tools).invoke('hi'))
     expect(b.payloads('llm_call')).toHaveLength(1)
+  })
+
+  test('input that the provider has kept holds everything that is left', async () => {
+    const b = start()
+    const model = new ScriptedChat([], MODEL, { previous_response_id: 'resp_1' })
+    await b.agent.session('alice', async (s) => {
+      const generate = model._generate.bind(model)
+      let held: unknown
+      model._generate = (...args) => {
+        held = s.remaining().usd
+        return generate(...args)
+      }
+      await governedModel(model).invoke('hi')
+      expect(held).toBe(0)
+    })
   })
 
   test('input that does not show in its text holds everything that is left', async () => {

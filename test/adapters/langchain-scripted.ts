@@ -21,9 +21,12 @@ export class ScriptedChat extends BaseChatModel<Options, AIMessageChunk> {
   readonly model: string
   readonly asked: { readonly messages: readonly BaseMessage[]; readonly options: Options }[] = []
   readonly #turns: readonly Turn[]
+  readonly #sent: object
 
-  constructor(turns: readonly Turn[] = [], model: string = MODEL) {
+  /** @param sent what it sends besides. */
+  constructor(turns: readonly Turn[] = [], model: string = MODEL, sent: object = {}) {
     super({})
+    this.#sent = sent
     this.#turns = turns
     this.model = model
   }
@@ -38,7 +41,7 @@ export class ScriptedChat extends BaseChatModel<Options, AIMessageChunk> {
   }
 
   override invocationParams(options: Options) {
-    return { model: this.model, max_tokens: 50, tools: options.tools }
+    return { model: this.model, max_tokens: 50, tools: options.tools, ...this.#sent }
   }
 
   override bindTools(

@@ -213,6 +213,27 @@ describe('tools of LangChain', () => {
     expect(ran).toEqual([['x', undefined]])
   })
 
+  test('one that calls itself through the session is called with what it says', async () => {
+    const inputs: number[] = []
+    const down = tool(
+      async ({ n }): Promise<string> => {
+        inputs.push(n)
+        return n === 0 ? 'landed' : String(await s?.callTool('down', { n: n - 1 }))
+      },
+      { name: 'down', description: '', schema: z.object({ n: z.number() }) },
+    )
+    const b = start({ down: fromTool(down) })
+    const { desk, model } = scripted([[['down', { n: 1 }]]], [down])
+    let s: { callTool: (name: 'down', input: { n: number }) => Promise<unknown> } | undefined
+    await b.agent.session('alice', (session) => {
+      s = session
+      return desk.invoke(hi)
+    })
+    expect(inputs).toEqual([1, 0])
+    expect(model.read[0]?.text).toBe('landed')
+    expect(b.payloads('tool_result')).toHaveLength(2)
+  })
+
   test('a schema makes of the input what it makes of it once', async () => {
     const times = tool(({ n }) => n * 10, {
       name: 'times',
@@ -506,6 +527,30 @@ describe('the kill', () => {
     )
     const b = start({ greedy: fromTool(greedy) })
     const { desk, model } = scripted([[['greedy', {}]], [['greedy', {}]]], [greedy])
+    await killed(() => desk.invoke(hi), b)
+    expect(model.asked).toHaveLength(1)
+  })
+
+  test('is thrown at the end of a run that ends with its tool', async () => {
+    const swallowing = createMiddleware({
+      name: 'Swallowing',
+      wrapToolCall: async (request, handler) => {
+        try {
+          return await handler(request)
+        } catch {
+          return new ToolMessage({ content: 'ok', name: 'last', tool_call_id: request.toolCall.id ?? '' })
+        }
+      },
+    }) as AgentMiddleware
+    const last = tool(
+      () => {
+        currentSession().recordLlm({ model: MODEL, inputTokens: 0, outputTokens: 0, costUsd: 200 })
+        return 'ok'
+      },
+      { name: 'last', description: '', schema: z.object({}), returnDirect: true },
+    )
+    const b = start({ last: fromTool(last) })
+    const { desk, model } = scripted([[['last', {}]]], [last], [swallowing, governedMiddleware()])
     await killed(() => desk.invoke(hi), b)
     expect(model.asked).toHaveLength(1)
   })

@@ -39,7 +39,7 @@ export function governedModel<M extends ChatModel>(model: M, options: GovernedMo
 }
 
 /** Whether {@link governedModel} made it. */
-export function isGovernedModel(model: unknown): boolean {
+function isGovernedModel(model: unknown): boolean {
   return typeof model === 'object' && model !== null && governed.has(model)
 }
 

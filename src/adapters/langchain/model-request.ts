@@ -31,6 +31,12 @@ const TEXT_BLOCKS: ReadonlySet<unknown> = new Set([
 /** Tools of a provider that the caller runs. */
 const CALLER_TOOLS = /^(function|custom|local_shell|apply_patch|computer|bash_|text_editor_|memory_)/
 
+/** Members of a request that have the provider run tools, beside those that are listed. */
+const HOSTED_MEMBERS = ['web_search_options', 'search_parameters', 'mcp_servers'] as const
+
+/** Members of a request that stand for input which the provider has kept. */
+const KEPT_MEMBERS = ['previous_response_id', 'conversation', 'prompt', 'container'] as const
+
 /** What makes a definition one of a function that the caller runs, whatever the provider. */
 const FUNCTION_MEMBERS = ['input_schema', 'inputSchema', 'parameters', 'toolSpec', 'schema'] as const
 
@@ -70,7 +76,9 @@ export function readBounds(
   return {
     model: settings.model ?? nameOf(model, parameters, options),
     inputTokens: estimated ?? estimateTokens(seen.bytes),
-    isInputBounded: estimated !== undefined || (isText && !seen.isUnbounded && !isKept(parameters)),
+    isInputBounded:
+      estimated !== undefined ||
+      (isText && !seen.isUnbounded && !KEPT_MEMBERS.some((name) => isSet(parameters[name]))),
     maxOutputTokens: outputBound(model, parameters, options) ?? settings.assumeOutputTokens,
     isStreamed,
   }
@@ -78,9 +86,15 @@ export function readBounds(
 
 /** What in a call is not metered, if anything is. */
 export function unmeteredPart(model: ChatModel, options: Members): string | undefined {
-  const hosted = toolsOf(parametersOf(model, options), options).find((tool) => !isCallerTool(tool))
-  return hosted === undefined ? undefined : `the hosted tool ${nameOfTool(hosted)}`
+  const parameters = parametersOf(model, options)
+  const hosted = toolsOf(parameters, options).find((tool) => !isCallerTool(tool))
+  if (hosted !== undefined) return `the hosted tool ${nameOfTool(hosted)}`
+  if (parameters['background'] === true) return 'a response in the background'
+  return HOSTED_MEMBERS.find((name) => isSet(parameters[name]))
 }
+
+const isSet = (value: unknown): boolean =>
+  (value ?? undefined) !== undefined && !(Array.isArray(value) && value.length === 0)
 
 /** The parameters as the provider gets them; some models want options that not every caller has. */
 function parametersOf(model: ChatModel, options: Members): Members {
@@ -129,16 +143,11 @@ function isTextOnly(content: unknown): boolean {
   })
 }
 
-/** Whether the provider adds input that it has kept. */
-function isKept({ previous_response_id: previous, conversation }: Members): boolean {
-  return (previous ?? conversation ?? undefined) !== undefined
-}
-
 function nameOf(model: ChatModel, parameters: Members, options: Members): string {
   const own = model as unknown as Members
   const known = [
-    options['model'],
     parameters['model'],
+    options['model'],
     model.getLsParams(options as never).ls_model_name,
     own['model'],
     own['modelName'],

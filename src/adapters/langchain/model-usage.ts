@@ -51,7 +51,7 @@ function addUsage(sum: Members | undefined, usage: unknown): Members | undefined
 }
 
 /** Text that a message or a chunk brings, in bytes, each part once however often it is in it. */
-export function messageBytes(message: unknown): number {
+function messageBytes(message: unknown): number {
   const { content, tool_call_chunks, tool_calls, additional_kwargs } = membersOf(message) ?? {}
   const calls = Array.isArray(tool_call_chunks) && tool_call_chunks.length > 0 ? tool_call_chunks : tool_calls
   const {
