@@ -1,7 +1,8 @@
 import { InMemoryCache } from '@langchain/core/caches'
 import { BaseCallbackHandler } from '@langchain/core/callbacks/base'
 import { getRetryable } from '@langchain/core/errors'
-import type { BaseMessage } from '@langchain/core/messages'
+import { AIMessageChunk, type AIMessageChunkFields, type BaseMessage } from '@langchain/core/messages'
+import { ChatGenerationChunk } from '@langchain/core/outputs'
 import { ChatPromptTemplate } from '@langchain/core/prompts'
 import { ConfigurableModel } from 'langchain/chat_models/universal'
 import { describe, expect, test } from 'vitest'
@@ -263,6 +264,87 @@ describe('nothing is counted twice', () => {
     const b = start()
     await b.agent.session('alice', () => model.invoke('hi'))
     expect(b.payloads('llm_call')).toMatchObject([{ input_tokens: 10, output_tokens: 20 }])
+  })
+})
+
+test('a stream that reports in its chunks is charged their sum, and an estimate of what comes after', async () => {
+  class Chunked extends ScriptedChat {
+    chunks: readonly (readonly [content: string, output?: number])[] = []
+    override async *_streamResponseChunks() {
+      for (const [content, output] of this.chunks) {
+        const usage = { input_tokens: 10, output_tokens: output, total_tokens: 10 + (output ?? 0) }
+        const message = new AIMessageChunk({
+          content,
+          ...(output === undefined ? {} : { usage_metadata: usage }),
+        } as AIMessageChunkFields)
+        yield new ChatGenerationChunk({ text: content, message })
+      }
+    }
+  }
+  const b = start()
+  await b.agent.session('alice', async () => {
+    const model = new Chunked()
+    for (const chunks of [
+      [
+        ['abc', 3],
+        ['abc', 4],
+      ],
+      [['', 1], ['abcabcabc']],
+    ] as const) {
+      model.chunks = chunks
+      await read(governedModel(model).stream('hi'))
+    }
+  })
+  expect(b.payloads('llm_call')).toMatchObject([
+    { input_tokens: 20, output_tokens: 7, metering: 'reported' },
+    { input_tokens: 10, output_tokens: 3, metering: 'estimated' },
+  ])
+})
+
+describe('models that stream events of their own', () => {
+  class Eventful extends ScriptedChat {
+    events: readonly object[] = []
+    override async *_streamChatModelEvents() {
+      for (const event of this.events) yield event as never
+    }
+  }
+  const text = { event: 'content-block-delta', index: 0, delta: { type: 'text-delta', text: 'abcabc' } }
+  const args = (so: string) => ({
+    event: 'content-block-delta',
+    index: 1,
+    delta: { type: 'block-delta', fields: { type: 'tool_call_chunk', args: so } },
+  })
+  const finish = { event: 'message-finish' }
+  const cases: [string, readonly object[], object][] = [
+    [
+      'what they report in parts is one report',
+      [
+        { event: 'message-start', usage: { input_tokens: 10, output_tokens: 1, total_tokens: 11 } },
+        text,
+        { ...finish, usage: { output_tokens: 20, total_tokens: 30 } },
+      ],
+      { input_tokens: 10, output_tokens: 20, metering: 'reported' },
+    ],
+    [
+      'what they do not report is estimated',
+      [text, text, finish],
+      { output_tokens: 4, metering: 'estimated' },
+    ],
+    [
+      'what comes as a whole each time counts once',
+      [args('abc'), args('abcabc'), args('abcabcabc'), finish],
+      { output_tokens: 3, metering: 'estimated' },
+    ],
+  ]
+
+  test.each(cases)('%s', async (_name, events, charged) => {
+    const b = start()
+    const model = new Eventful()
+    model.events = events
+    await b.agent.session('alice', async () => {
+      for await (const _event of governedModel(model).streamEvents('hi') as AsyncIterable<unknown>);
+    })
+    expect(b.payloads('llm_call')).toMatchObject([charged])
   })
 })
 

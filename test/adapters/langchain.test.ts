@@ -105,6 +105,14 @@ describe('tools of writ', () => {
     })
   })
 
+  test('what has no JSON is an answer all the same', async () => {
+    const big = defineTool({ inputSchema: z.object({}), execute: () => 10n })
+    const b = start({ big })
+    const { desk, model } = scripted([[['big', {}]]], toTools(b.agent))
+    await b.agent.session('alice', () => desk.invoke(hi))
+    expect(model.read[0]).toMatchObject({ content: '10', status: 'success' })
+  })
+
   test.each([true, false])('a call that needs an approval waits for it (%s)', async (approved) => {
     const risky = defineTool({ inputSchema: z.object({}), approval: 'always', execute: () => 'ran' })
     const b = start({ risky }, { approve: () => ({ approved, by: 'marta' }) })

@@ -116,6 +116,9 @@ export class StreamMeter {
   readonly #call: MeteredCall
   #bytes = 0
   #usage: Members | undefined
+  #isStale = false
+  /** Bytes seen of blocks that come as a whole each time, by their place. */
+  readonly #blocks = new Map<unknown, number>()
 
   constructor(call: MeteredCall) {
     this.#call = call
@@ -123,23 +126,37 @@ export class StreamMeter {
 
   /** Notes a chunk. @throws as `receive`, when a limit is crossed. */
   chunk(message: unknown): void {
-    this.#usage = addUsage(this.#usage, membersOf(message)?.['usage_metadata'])
-    this.#note(messageBytes(message))
+    const usage = membersOf(membersOf(message)?.['usage_metadata'])
+    this.#usage = addUsage(this.#usage, usage)
+    this.#note(messageBytes(message), usage !== undefined)
   }
 
   /** Notes an event of a model that streams events. @throws as `receive`, when a limit is crossed. */
   event(event: unknown): void {
-    const { event: kind, delta, usage } = membersOf(event) ?? {}
-    // What an event reports is what has been used so far.
-    this.#usage = membersOf(usage) ?? this.#usage
-    if (kind === 'content-block-delta') this.#note(contentBytes(delta))
-    else this.#note(0)
+    const { event: kind, index, delta, usage } = membersOf(event) ?? {}
+    // What an event reports is what has been used so far, or a part of that.
+    const isReport = membersOf(usage) !== undefined
+    if (isReport) this.#usage = { ...this.#usage, ...membersOf(usage) }
+    this.#note(kind === 'content-block-delta' ? this.#deltaBytes(index, membersOf(delta)) : 0, isReport)
   }
 
-  #note(bytes: number): void {
+  #deltaBytes(index: unknown, delta: Members | undefined): number {
+    if (delta?.['type'] !== 'block-delta') return contentBytes(delta)
+    // Fields have all that there is of them so far.
+    const bytes = contentBytes(delta['fields'])
+    const before = this.#blocks.get(index) ?? 0
+    this.#blocks.set(index, Math.max(bytes, before))
+    return Math.max(bytes - before, 0)
+  }
+
+  #note(bytes: number, isReport: boolean): void {
     this.#bytes += bytes
+    // What comes after a report is not in it: some providers begin with one, and end with another.
+    if (isReport) this.#isStale = false
+    else if (bytes > 0) this.#isStale = true
     const reported = reportedUsage(this.#usage)
     if (bytes === 0 && reported === undefined) return
-    this.#call.receive(bytes, reported, reported !== undefined && isPartial(reported, this.#bytes))
+    const isOpen = reported !== undefined && (this.#isStale || isPartial(reported, this.#bytes))
+    this.#call.receive(bytes, reported, isOpen)
   }
 }

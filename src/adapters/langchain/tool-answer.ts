@@ -53,7 +53,13 @@ export function denialError({ message, tool, reason }: Denial): Error {
 }
 
 function textOf(output: unknown): string {
-  return typeof output === 'string' ? output : (JSON.stringify(output) ?? 'null')
+  if (typeof output === 'string') return output
+  try {
+    return JSON.stringify(output) ?? 'null'
+  } catch {
+    // The call is done and on record: what has no JSON is no reason to fail.
+    return String(output)
+  }
 }
 
 function isCommand(output: unknown): output is Exclude<ToolAnswer, ToolMessage> {
