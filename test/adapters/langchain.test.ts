@@ -484,6 +484,20 @@ describe('the kill', () => {
     ['modelRetryMiddleware', () => modelRetryMiddleware({ initialDelayMs: 0 }) as AgentMiddleware],
     ['modelFallbackMiddleware', () => modelFallbackMiddleware(new ScriptedChat()) as AgentMiddleware],
     [
+      'middleware that throws errors of its own',
+      () =>
+        createMiddleware({
+          name: 'Renames',
+          wrapModelCall: async (request, handler) => {
+            try {
+              return await handler(request)
+            } catch {
+              throw new TypeError('something went wrong')
+            }
+          },
+        }) as AgentMiddleware,
+    ],
+    [
       'middleware that answers whatever happens',
       () =>
         createMiddleware({
@@ -650,6 +664,25 @@ describe('refusals that are no kill', () => {
       expect(s.state).toBe('open')
     })
     expect(model.asked).toHaveLength(0)
+  })
+
+  test('what others hold may be free at another try, so that is for other middleware to say', async () => {
+    const b = start({ double })
+    const plain = scripted([], [])
+    await b.agent.session('alice', async (s) => {
+      const held = s.reserve({ usd: 99.99 })
+      const error = await rejection(plain.desk.invoke(hi))
+      expect(error).toMatchObject({ name: 'BudgetReserved', cause: { code: 'ERR_BUDGET_RESERVED' } })
+      const retryOn = (): boolean => {
+        held.release()
+        return true
+      }
+      const retrying = modelRetryMiddleware({ initialDelayMs: 0, retryOn }) as AgentMiddleware
+      const { desk, model } = scripted([], [], [retrying, governedMiddleware()])
+      await desk.invoke(hi)
+      expect(model.asked).toHaveLength(1)
+    })
+    expect(plain.model.asked).toHaveLength(0)
   })
 
   test('a tool that the provider hosts is refused, unless it may be observed', async () => {

@@ -33,9 +33,7 @@ export function governedMiddleware(options: GovernedMiddlewareOptions = {}): Age
     wrapModelCall: async (request, handler) => {
       try {
         const model = governRunnable(request.model, settings) as typeof request.model
-        const answer = await handler({ ...request, model })
-        throwIfOver(settings)
-        return answer
+        return await handler({ ...request, model })
       } catch (error) {
         return standIn(refusalIn(error, settings))
       }
