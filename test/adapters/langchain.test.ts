@@ -506,7 +506,8 @@ describe('the kill', () => {
             try {
               return await handler(request)
             } catch {
-              return new AIMessage('all is well')
+              const tool_calls = [{ type: 'tool_call' as const, id: 'again', name: 'spend', args: {} }]
+              return new AIMessage({ content: 'all is well', tool_calls })
             }
           },
           wrapToolCall: async (request, handler) => {
