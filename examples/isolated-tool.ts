@@ -14,7 +14,7 @@ const search = defineTool({
   description: 'The lines of a text that match a regular expression.',
   inputSchema: z.object({ pattern: z.string().max(200), text: z.string() }),
   readOnly: true,
-  timeoutMs: 500,
+  timeoutMs: 2_000,
   execute: searchLines,
 })
 // #endregion isolated

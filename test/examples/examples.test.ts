@@ -263,11 +263,10 @@ describe('every example', async () => {
     for (const name of names) expect(tests).toMatch(new RegExp(`('|examples/)${name.slice(0, -3)}\\b`))
   })
 
-  test('leaves nothing behind', async () => {
+  test.each(names)('%s leaves nothing behind', async (name) => {
     const temporary = await mkdtemp(join(scratch, 'tmp-'))
-    const env = { TMPDIR: temporary, WRIT_EXAMPLE_DIR: '' }
-    // One after the other: some of them race a deadline of their own.
-    for (const name of names) expect((await runNode([`examples/${name}`], env)).status, name).toBe(0)
+    const { status } = await runNode([`examples/${name}`], { TMPDIR: temporary, WRIT_EXAMPLE_DIR: '' })
+    expect(status).toBe(0)
     expect((await readdir(temporary)).filter((entry) => entry.startsWith('writ-'))).toEqual([])
   })
 })
