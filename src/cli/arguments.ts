@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { quote } from '../core/json-text.js'
+import { suggestion } from '../core/nearest.js'
 import { UsageError } from './cli-io.js'
-import { suggestion } from './nearest.js'
 
 /** An option: a switch, or one that takes a value and may be given several times. */
 export type OptionKind = 'switch' | 'value' | 'values'

@@ -1,8 +1,8 @@
 import { quote } from '../core/json-text.js'
+import { suggestion } from '../core/nearest.js'
 import { AegrailVerifier, type ChainReport, LogVerifier, type Verdict } from '../verify.js'
 import type { Arguments } from './arguments.js'
 import { UsageError } from './cli-io.js'
-import { suggestion } from './nearest.js'
 import { advice, headline } from './verdict-text.js'
 
 /** A kind of log: what checks it, and what its verdicts mean. */

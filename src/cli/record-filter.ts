@@ -1,8 +1,8 @@
 import { EVENTS } from '../audit/event.js'
 import { quote } from '../core/json-text.js'
+import { suggestion } from '../core/nearest.js'
 import type { Arguments } from './arguments.js'
 import { UsageError } from './cli-io.js'
-import { suggestion } from './nearest.js'
 import { type JsonObject, stringAt } from './record-view.js'
 import { parseSince } from './since.js'
 

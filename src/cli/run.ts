@@ -1,4 +1,5 @@
 import { quote } from '../core/json-text.js'
+import { suggestion } from '../core/nearest.js'
 import { VERSION } from '../core/version.js'
 import { readArguments } from './arguments.js'
 import {
@@ -11,7 +12,6 @@ import {
   UsageError,
 } from './cli-io.js'
 import { keygen } from './keygen.js'
-import { suggestion } from './nearest.js'
 import { prove } from './prove.js'
 import { reveal } from './reveal.js'
 import { safeText } from './safe-text.js'

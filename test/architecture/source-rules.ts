@@ -20,10 +20,12 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'principal.ts': ['core', 'contract', 'principal'],
   isolated: ['core', 'contract'],
   'isolated.ts': ['isolated'],
-  adapters: ['index.ts'],
+  adapters: ['index.ts', 'adapters/mcp'],
+  'adapters/mcp': ['core', 'index.ts', 'approvals.ts', 'adapters'],
   testing: ['core', 'audit', 'index.ts'],
   'testing.ts': ['core', 'audit', 'testing'],
-  cli: ['core', 'audit', 'verify.ts'],
+  cli: ['core', 'audit', 'verify.ts', 'cli/mcp'],
+  'cli/mcp': ['core', 'index.ts', 'approvals.ts', 'adapters/mcp', 'cli'],
 }
 
 const MAX_LINES = 260
@@ -34,6 +36,8 @@ interface Import {
   readonly specifier: string
   /** `import('x')` as a type: erased, and no statement, so it cannot load anything. */
   readonly erased: boolean
+  /** `await import('x')`: loads nothing until it is reached. */
+  readonly lazy?: true
 }
 
 interface Parsed {
@@ -49,7 +53,8 @@ function parse(path: string, text: string): Parsed {
       imports.push({ specifier: (node.moduleSpecifier as ts.StringLiteral).text, erased: false })
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const [argument] = node.arguments
-      if (argument && ts.isStringLiteral(argument)) imports.push({ specifier: argument.text, erased: false })
+      if (argument && ts.isStringLiteral(argument))
+        imports.push({ specifier: argument.text, erased: false, lazy: true })
       else forbidden.push('an import() whose specifier is not a literal')
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
       imports.push({ specifier: (node.argument.literal as ts.StringLiteral).text, erased: true })
@@ -70,8 +75,15 @@ function parse(path: string, text: string): Parsed {
   return { imports, forbidden }
 }
 
+/** Folders inside a folder that have a rule of their own. */
+const SUBLAYERS = Object.keys(MAY_IMPORT).filter((name) => name.includes('/'))
+
 /** The folder that a path is in, or the path itself for an entry file. */
-const layerOf = (path: string): string => path.split('/')[0] as string
+const layerOf = (path: string): string =>
+  SUBLAYERS.find((name) => path.startsWith(`${name}/`)) ?? (path.split('/')[0] as string)
+
+/** A layer that is loaded when it is asked for: everybody else pays nothing for it. */
+const LAZY = 'cli/mcp'
 
 const resolve = (from: string, specifier: string): string =>
   posix.join(posix.dirname(from), specifier).replace(/\.js$/, '.ts')
@@ -98,7 +110,7 @@ export function violations(
 
     const targets: string[] = []
     edges.set(path, targets)
-    for (const { specifier, erased } of imports) {
+    for (const { specifier, erased, lazy } of imports) {
       if (specifier.startsWith('.')) {
         const target = resolve(path, specifier)
         targets.push(target)
@@ -107,13 +119,17 @@ export function violations(
         if (other !== layer && allowed && !allowed.includes(other)) {
           found.push(`${path}: ${layer} may not import ${other} (${specifier})`)
         }
+        if (other === LAZY && layer === 'cli' && !lazy) {
+          found.push(`${path}: ${other} is loaded with await import() alone (${specifier})`)
+        }
       } else if (specifier.startsWith('node:')) {
-        if (layer !== 'cli' && !erased) found.push(`${path}: only cli imports ${specifier}`)
+        if (layer !== 'cli' && layer !== 'cli/mcp' && !erased)
+          found.push(`${path}: only cli imports ${specifier}`)
       } else {
         const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
         const known =
           dependencies.includes(name) ||
-          ((layer === 'adapters' || layer === 'principal') && peers.includes(name))
+          ((layer.startsWith('adapters') || layer === 'principal') && peers.includes(name))
         if (!known) found.push(`${path}: ${name} is not a dependency`)
       }
     }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nearest } from '../../src/cli/nearest.js'
+import { nearest } from '../../../src/core/nearest.js'
 
 const NAMES = ['verify', 'show', 'session_start', 'session_end', 'tool_call']
 
