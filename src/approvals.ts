@@ -3,6 +3,7 @@ export {
   type ConsoleOutput,
   consoleApproval,
 } from './approvals/console.js'
+export { type FolderApprovalOptions, folderApproval } from './approvals/folder-approval.js'
 export { folderApprovalStore } from './approvals/folder-store.js'
 export type { ConsoleInput } from './approvals/terminal-line.js'
 export { webhookApproval } from './approvals/webhook.js'

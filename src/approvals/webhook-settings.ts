@@ -3,6 +3,7 @@ import { RuntimeUnsupported } from '../core/errors.js'
 import { isPlainObject, readCount, readFunction, readOptions } from '../core/guards.js'
 import { createSigner, type Sign } from '../sinks/webhook-signature.js'
 import { readHeaders, readUrl } from '../sinks/webhook-target.js'
+import { pause } from './pause.js'
 
 /** One request, as it is handed to `fetch`. */
 export interface ApprovalHttpRequest {
@@ -119,26 +120,4 @@ function readFetch(label: string, value: unknown): ApprovalFetch {
   const { fetch } = globalThis
   if (fetch === undefined) throw new RuntimeUnsupported(label, 'fetch')
   return fetch
-}
-
-function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason)
-      return
-    }
-    const onAbort = (): void => {
-      clock.clearTimer(timer)
-      reject(signal.reason)
-    }
-    const timer = clock.setTimer(
-      () => {
-        signal.removeEventListener('abort', onAbort)
-        resolve()
-      },
-      delayMs,
-      true,
-    )
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
 }
