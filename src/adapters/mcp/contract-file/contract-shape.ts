@@ -166,7 +166,13 @@ const APPROVALS: ObjectShape = {
   about: 'who is asked about calls that need an approval; without it they are denied',
   members: {
     folder: () => path('a folder: a request is a file in it, and so is the answer'),
-    webhook: () => text('an endpoint, as webhookApproval has it', 2048, '^https?://', 'an http(s) URL'),
+    webhook: () =>
+      text(
+        'an endpoint, as webhookApproval has it',
+        2048,
+        '^https?://[^\\s\\p{Cc}\\p{Cs}]+$',
+        'an http(s) URL',
+      ),
     secretEnv: () =>
       text(
         'the environment variable with the secret of the webhook (whsec_…)',
