@@ -13,6 +13,12 @@ export interface LogBytes extends AsyncIterable<Uint8Array> {
   readonly size: number | undefined
 }
 
+/** The bytes of standard input, as they come, until somebody has had enough. */
+export interface Input extends AsyncIterable<Uint8Array> {
+  /** Reads no more: iterating ends, and the program waits for nothing on it. */
+  close(): void
+}
+
 /** Everything a command has of the world. */
 export interface CliIo {
   readonly stdout: Output
@@ -40,6 +46,12 @@ export interface CliIo {
    * @throws {@link FileNotMade} when there is something of that name, or it cannot be written.
    */
   makeFile(path: string, data: string | Uint8Array, secret?: boolean): void
+  /** Environment variables. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Standard input, as a stream that has no end of its own. */
+  openInput(): Input
+  /** Calls `stop` when the program is told to end; once, and instead of ending at once. */
+  onStop(stop: () => void): void
 }
 
 /** Exit statuses beside those of the verdicts, after BSD's sysexits. */
@@ -48,22 +60,37 @@ export const EXIT: {
   readonly usage: 64
   readonly noProof: 65
   readonly noInput: 66
+  readonly noServer: 69
   readonly internal: 70
   readonly cannotMake: 73
   readonly output: 74
+  readonly contract: 78
 } = Object.freeze({
   ok: 0,
   usage: 64,
   noProof: 65,
   noInput: 66,
+  noServer: 69,
   internal: 70,
   cannotMake: 73,
   output: 74,
+  contract: 78,
 })
 
 /** The command line asks for something that does not exist. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
+}
+
+/** A command could not do what it was asked to, and has said why; `status` is its exit status. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed'
+  readonly status: number
+
+  constructor(status: number, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.status = status
+  }
 }
 
 /** The log cannot be read. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { type CliIo, type Output, OutputClosed } from './cli-io.js'
+import { type CliIo, type Input, type Output, OutputClosed } from './cli-io.js'
 import { listNames, makeNewFile, readFileEnd, readFileLog, readStdinLog } from './read-log.js'
 import { run } from './run.js'
 
@@ -16,6 +16,17 @@ function output(stream: NodeJS.WriteStream): Output {
   }
 }
 
+function openInput(): Input {
+  const { stdin } = process
+  // A stream that breaks has ended; unheard, its event would end the process.
+  stdin.on('error', () => undefined)
+  return { [Symbol.asyncIterator]: () => stdin[Symbol.asyncIterator](), close: () => void stdin.destroy() }
+}
+
+function onStop(stop: () => void): void {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, stop)
+}
+
 const { env } = process
 const io: CliIo = {
   stdout: output(process.stdout),
@@ -27,6 +38,9 @@ const io: CliIo = {
   readEnd: readFileEnd,
   listFolder: listNames,
   makeFile: makeNewFile,
+  env,
+  openInput,
+  onStop,
 }
 
 process.exitCode = await run(process.argv.slice(2), io)

@@ -4,6 +4,7 @@ import { VERSION } from '../core/version.js'
 import { readArguments } from './arguments.js'
 import {
   type CliIo,
+  CommandFailed,
   EXIT,
   FileNotMade,
   LogUnreadable,
@@ -21,7 +22,15 @@ import { verify } from './verify.js'
 
 type Command = (args: readonly string[], io: CliIo) => Promise<number>
 
-const COMMANDS: Readonly<Record<string, Command>> = { verify, show, prove, keygen, reveal }
+/** Loaded when it is asked for: nobody else needs what it needs. */
+const mcp: Command = async (args, io) => {
+  const loaded = await import('./mcp/mcp.js').catch((cause: unknown) => {
+    throw missingPeer(cause) ?? cause
+  })
+  return loaded.mcp(args, io)
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = { verify, show, prove, keygen, reveal, mcp }
 
 const HELP = `Usage: writ <command>
 
@@ -31,6 +40,7 @@ Commands:
   prove <log>      prove that one record is in an audit log
   keygen <file>    make a key to sign an audit log with
   reveal <log>     disclose one value that a record commits to, or check a disclosure
+  mcp -- <server>  put an MCP server behind a contract
 
   writ <command> --help   the options of a command
   writ --version          the version of this program
@@ -67,6 +77,13 @@ async function runCommand(args: readonly string[], io: CliIo): Promise<number> {
   return EXIT.ok
 }
 
+/** What to install, if that is what a module could not be loaded for. */
+function missingPeer(cause: unknown): CommandFailed | undefined {
+  const { code, message } = cause as NodeJS.ErrnoException
+  if (code !== 'ERR_MODULE_NOT_FOUND' || !/'(?:ajv|re2js)/.test(message)) return undefined
+  return new CommandFailed(EXIT.noServer, 'writ mcp needs ajv and re2js: npm install ajv re2js', { cause })
+}
+
 async function report(error: unknown, args: readonly string[], io: CliIo): Promise<number> {
   try {
     if (error instanceof UsageError) {
@@ -74,6 +91,10 @@ async function report(error: unknown, args: readonly string[], io: CliIo): Promi
       const help = Object.hasOwn(COMMANDS, name) ? `writ ${name} --help` : 'writ --help'
       await io.stderr.write(`writ: ${error.message} See ${help}.\n`)
       return EXIT.usage
+    }
+    if (error instanceof CommandFailed) {
+      await io.stderr.write(`writ: ${error.message.split('\n').map(safeText).join('\n  ')}\n`)
+      return error.status
     }
     if (error instanceof LogUnreadable) {
       await io.stderr.write(`writ: cannot read the log: ${safeText(error.message)}\n`)

@@ -424,6 +424,12 @@ async function countWrites(log: Uint8Array, pieceBytes: number): Promise<{ write
     readEnd: () => undefined,
     listFolder: () => undefined,
     makeFile: () => undefined,
+    env: {},
+    openInput: () => ({
+      [Symbol.asyncIterator]: () => [][Symbol.iterator]() as never,
+      close: () => undefined,
+    }),
+    onStop: () => undefined,
     readLog: () => ({
       size: undefined,
       async *[Symbol.asyncIterator]() {

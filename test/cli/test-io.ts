@@ -14,8 +14,13 @@ export interface World {
   readonly nowMs?: number
   /** How long each piece takes. */
   readonly pieceMs?: number
+  readonly env?: Readonly<Record<string, string>>
   /** False for a log whose size nobody knows. */
   readonly knowsSize?: boolean
+}
+
+async function* noBytes(): AsyncGenerator<Uint8Array> {
+  yield* []
 }
 
 export interface Ran {
@@ -79,6 +84,9 @@ export async function writ(args: readonly string[], world: World = {}): Promise<
       }
       made[path] = { text: typeof data === 'string' ? data : new TextDecoder().decode(data), secret }
     },
+    env: world.env ?? {},
+    openInput: () => ({ [Symbol.asyncIterator]: () => noBytes(), close: () => undefined }),
+    onStop: () => undefined,
   }
   const status = await run(args, io)
   const bytes = Buffer.concat(out)
