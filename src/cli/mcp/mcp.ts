@@ -1,8 +1,18 @@
 import { type CliIo, EXIT } from '../cli-io.js'
+import { accept } from './accept.js'
+import { init } from './init.js'
+import { pins } from './pins.js'
 import { PROXY_HELP } from './proxy-help.js'
 
+type Command = (args: readonly string[], io: CliIo) => Promise<number>
+
+const COMMANDS: Readonly<Record<string, Command>> = { init, pins, accept }
+
 /** `writ mcp`: an MCP server behind a contract, and what is needed for that. */
-export async function mcp(_args: readonly string[], io: CliIo): Promise<number> {
+export async function mcp(args: readonly string[], io: CliIo): Promise<number> {
+  const [name = '', ...rest] = args
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command !== undefined) return command(rest, io)
   await io.stdout.write(PROXY_HELP)
   return EXIT.usage
 }

@@ -1,5 +1,6 @@
 import { isPlainObject } from '../../../core/guards.js'
 import { readJsonLines } from '../contract-file/json-lines.js'
+import { safeJson } from '../safe-json.js'
 import { type Definition, definitionDigest, nameOf } from './definition.js'
 import { PIN_FORMAT, type Pin, type Pins, type ServerPins } from './pins.js'
 import { PinsUnreadable } from './pins-unreadable.js'
@@ -83,7 +84,7 @@ export function formatPins({ servers }: Pins): string {
       })),
     })),
   }
-  return `${JSON.stringify(file, undefined, 2)}\n`
+  return safeJson(file)
 }
 
 function byName<T>(map: ReadonlyMap<string, T>, show: (value: T) => unknown): Record<string, unknown> {
