@@ -50,7 +50,7 @@ export async function governed(
   const audit = AuditSink.memory()
   const { agentOptions } = contractAgent(
     parseContract(JSON.stringify({ audit: 'unused', budget: { denials: null }, ...contract })),
-    { folder, audit, tool: ({ name: _name, ...rest }) => defineTool({ ...rest, execute: () => 'ran' }) },
+    { folder, audit, tool: (definition) => defineTool({ ...definition, execute: () => 'ran' }) },
   )
   const agent = new Agent(agentOptions)
   await agent.session('alice', async (session) => {

@@ -49,24 +49,24 @@ export async function accept(args: readonly string[], io: CliIo): Promise<number
   const contract = readContract(config, io)
   const path = pinsOf(contract, config)
   const before = openPins(path)
-  const { identity, tools } = await askServer(server)
-  const statuses = checkPins(before, contract.server, identity, tools)
-  const wanted = isAll ? statuses : given.positionals.map((name) => find(name, statuses))
+  const { name, version, tools } = await askServer(server)
+  const identity = { server: contract.server, name, version }
+  const statuses = checkPins(before, identity, tools)
+  const wanted = isAll ? statuses : given.positionals.map((tool) => find(tool, statuses))
   for (const status of wanted) {
     if (status.verdict !== 'same') await io.stdout.write(`${pinLines(status, tools).join('\n')}\n`)
   }
   const after = accepted(() =>
     acceptPins(
       before,
-      contract.server,
       identity,
       tools,
-      wanted.map(({ name }) => name),
+      wanted.map((status) => status.name),
     ),
   )
   save(path, after)
   await io.stdout.write(
-    `${wanted.length} of ${tools.length} tools of ${safeText(identity.name)} accepted in ${safeText(path)}.\n`,
+    `${wanted.length} of ${tools.length} tools of ${safeText(name)} accepted in ${safeText(path)}.\n`,
   )
   return EXIT.ok
 }

@@ -1,11 +1,11 @@
-import type { ServerIdentity } from '../../adapters/mcp/pins/pin-check.js'
 import type { JsonRpcMessage, McpTransport } from '../../adapters/mcp/transport.js'
 import { VERSION } from '../../core/version.js'
 import { CommandFailed, EXIT } from '../cli-io.js'
 
 /** What a server says of itself. */
 export interface AskedServer {
-  readonly identity: ServerIdentity
+  readonly name: string
+  readonly version: string | undefined
   /** All its tools, from all pages, as it lists them. */
   readonly tools: readonly unknown[]
 }
@@ -30,10 +30,10 @@ export async function askServer(server: McpTransport, timeoutMs = 30_000): Promi
       capabilities: {},
       clientInfo: { name: 'writ', version: VERSION },
     })
-    const identity = readIdentity(hello['serverInfo'])
+    const { name, version } = readIdentity(hello['serverInfo'])
     await server.send({ jsonrpc: '2.0', method: 'notifications/initialized' })
     const hasTools = typeof hello['capabilities'] === 'object' && 'tools' in (hello['capabilities'] ?? {})
-    return { identity, tools: hasTools ? await allTools(asking) : [] }
+    return { name, version, tools: hasTools ? await allTools(asking) : [] }
   } catch (cause) {
     if (cause instanceof CommandFailed) throw cause
     throw failed((cause as Error).message, cause)
@@ -60,10 +60,10 @@ async function allTools(asking: Asking): Promise<readonly unknown[]> {
   throw failed(`its list of tools has more than ${MAX_PAGES} pages`)
 }
 
-function readIdentity(value: unknown): ServerIdentity {
+function readIdentity(value: unknown): Pick<AskedServer, 'name' | 'version'> {
   const { name, version } = (value ?? {}) as { readonly name?: unknown; readonly version?: unknown }
   if (typeof name !== 'string' || name === '') throw failed('it does not say what it is called')
-  return typeof version === 'string' ? { name, version } : { name }
+  return { name, version: typeof version === 'string' ? version : undefined }
 }
 
 function failed(why: string, cause?: unknown): CommandFailed {

@@ -1,4 +1,5 @@
 import { basename, dirname, relative, resolve } from 'node:path'
+import type { ServerIdentity } from '../../adapters/mcp/pin-check.js'
 import { acceptPins } from '../../adapters/mcp/pins/accept-pins.js'
 import { formatPins } from '../../adapters/mcp/pins/parse-pins.js'
 import { NO_PINS } from '../../adapters/mcp/pins/pins.js'
@@ -58,11 +59,11 @@ export async function init(args: readonly string[], io: CliIo): Promise<number> 
       throw new FileNotMade(`${file}: there is something of that name, and nothing is overwritten`)
     }
   }
-  const { identity, tools } = await askServer(needServer(asked))
-  const name = wantedName ?? nameFrom(identity.name)
+  const { name: called, version, tools } = await askServer(needServer(asked))
+  const name = wantedName ?? nameFrom(called)
   const starters = starterTools(tools)
   const allowed = starters.filter(({ entry }) => typeof entry === 'object')
-  const pins = acceptAll(name, identity, tools, allowed)
+  const pins = acceptAll({ server: name, name: called, version }, tools, allowed)
   io.makeFile(
     config,
     safeJson({
@@ -75,13 +76,12 @@ export async function init(args: readonly string[], io: CliIo): Promise<number> 
     }),
   )
   io.makeFile(pinsFile, pins)
-  await io.stdout.write(report({ config, pinsFile, called: identity.name, starters, tools }))
+  await io.stdout.write(report({ config, pinsFile, called, starters, tools }))
   return EXIT.ok
 }
 
 function acceptAll(
-  name: string,
-  identity: Parameters<typeof acceptPins>[2],
+  identity: ServerIdentity,
   tools: readonly unknown[],
   allowed: readonly StarterTool[],
 ): string {
@@ -89,7 +89,6 @@ function acceptAll(
     return formatPins(
       acceptPins(
         NO_PINS,
-        name,
         identity,
         tools,
         allowed.map((tool) => tool.name),

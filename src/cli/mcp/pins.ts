@@ -50,23 +50,23 @@ export async function pins(args: readonly string[], io: CliIo): Promise<number> 
   const contract = readContract(config, io)
   const known = openPins(pinsOf(contract, config))
   if (server === undefined) return showPins(known, io)
-  const { identity, tools } = await askServer(server)
-  const statuses = checkPins(known, contract.server, identity, tools)
+  const { name, version, tools } = await askServer(server)
+  const statuses = checkPins(known, { server: contract.server, name, version }, tools)
   for (const status of statuses) {
     await io.stdout.write(`${pinLines(status, tools).join('\n')}\n`)
   }
   // A tool that nobody has accepted and that may not be called anyway is nothing to be done.
   const unlike = statuses.filter(
-    ({ name, verdict }) => verdict !== 'same' && (verdict !== 'new' || contract.tools.has(name)),
+    (one) => one.verdict !== 'same' && (one.verdict !== 'new' || contract.tools.has(one.name)),
   )
   if (unlike.length === 0) {
     await io.stdout.write(
-      `The tools of ${safeText(identity.name)} that the contract allows are as they were accepted.\n`,
+      `The tools of ${safeText(name)} that the contract allows are as they were accepted.\n`,
     )
     return EXIT.ok
   }
   await io.stdout.write(
-    `Not as they were accepted, and cannot be called: ${unlike.map(({ name }) => safeText(name)).join(', ')}. Read them; then writ mcp accept.\n`,
+    `Not as they were accepted, and cannot be called: ${unlike.map((one) => safeText(one.name)).join(', ')}. Read them; then writ mcp accept.\n`,
   )
   return EXIT.noProof
 }

@@ -67,7 +67,7 @@ export function pinsOf(contract: Contract, config: string): string {
   if (contract.pins === undefined) {
     throw new CommandFailed(
       EXIT.contract,
-      `${config}: it pins no definitions. Add "pins": "./writ.pins.json" to it.`,
+      `${config}: it pins no definitions. Name a file for them in it, as pins.`,
     )
   }
   return resolve(dirname(resolve(config)), contract.pins)

@@ -39,8 +39,5 @@ function argumentsOf(tool: unknown): Readonly<Record<string, true>> {
   const { properties } = inputSchema ?? {}
   if (typeof properties !== 'object' || properties === null) return {}
   const names = Object.keys(properties).filter((name) => name !== '' && name !== '*')
-  return Object.fromEntries([
-    ['$readOnly', true],
-    ...names.map((name) => [name.startsWith('$') ? `$${name}` : name, true] as const),
-  ])
+  return Object.fromEntries(names.map((name) => [name.startsWith('$') ? `$${name}` : name, true] as const))
 }

@@ -15,10 +15,10 @@ import { ContractInvalid } from './contract-invalid.js'
 import { type PathHost, pathHost } from './path-root.js'
 
 /** What a contract says of a tool, for whoever makes the tool that forwards the call. */
-export interface ContractTool extends Omit<ToolDefinition<StandardSchema, unknown, undefined>, 'execute'> {
-  /** The tool's name on the server. */
-  readonly name: string
-}
+export type ContractTool = Omit<
+  ToolDefinition<StandardSchema, unknown, undefined>,
+  'execute' | 'outputSchema'
+>
 
 /** What {@link contractAgent} needs to know that is not in the file. */
 export interface ContractWorld {
@@ -30,8 +30,8 @@ export interface ContractWorld {
   readonly audit?: AgentOptions['audit']
   /** Who is asked, instead of whom the contract names. */
   readonly approve?: ApprovalHandler
-  /** Makes the tool that forwards the call to the server. */
-  readonly tool: (definition: ContractTool) => Tool<StandardSchema, unknown>
+  /** Makes the tool that forwards the call to the server, whose name there is given too: `mcpTool`. */
+  readonly tool: (definition: ContractTool, name: string) => Tool<StandardSchema, unknown>
 }
 
 /** A contract as an agent. */
@@ -57,7 +57,7 @@ export function contractAgent(contract: Contract, world: ContractWorld): Contrac
   for (const [name, tool] of contract.tools) {
     const own = readToolName(name)
     if (own === undefined) throw new TypeError(`contractAgent: ${name} is no name of a tool`)
-    tools[own] = world.tool(toolOf(name, tool, host, world.folder))
+    tools[own] = world.tool(toolOf(name, tool, host, world.folder), name)
     serverNames.set(own, name)
   }
   const { approvals } = contract
@@ -80,7 +80,6 @@ export function contractAgent(contract: Contract, world: ContractWorld): Contrac
 function toolOf(name: string, tool: ToolContract, host: PathHost, folder: string): ContractTool {
   const { approval, maxCalls, timeoutMs, readOnly, show } = tool
   return {
-    name,
     inputSchema: at(['tools', name], () => argumentSchema(tool.arguments, host, folder)),
     readOnly,
     ...(approval === undefined ? {} : { approval }),

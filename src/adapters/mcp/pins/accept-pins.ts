@@ -1,6 +1,6 @@
+import type { ServerIdentity } from '../pin-check.js'
 import { checkPins, serversWith } from './check-pins.js'
 import { type Definition, definitionDigest, nameOf } from './definition.js'
-import type { ServerIdentity } from './pin-check.js'
 import type { Pin, Pins } from './pins.js'
 
 /**
@@ -13,15 +13,15 @@ import type { Pin, Pins } from './pins.js'
  */
 export function acceptPins(
   pins: Pins,
-  configured: string,
   server: ServerIdentity,
   tools: readonly unknown[],
   names: readonly string[],
 ): Pins {
+  const { server: configured, name: calledItself = '' } = server
   const before = pins.servers.get(configured)
   // A digest holds what the server calls itself: the pins of one that has another name now hold of nothing.
-  const kept = new Map<string, Pin>(before?.name === server.name ? before.tools : [])
-  const statuses = checkPins(pins, configured, server, tools)
+  const kept = new Map<string, Pin>(before?.name === calledItself ? before.tools : [])
+  const statuses = checkPins(pins, server, tools)
   for (const name of names) {
     const status = statuses.find((one) => one.name === name)
     if (status === undefined) throw new RangeError(`the server has no tool ${name}`)
@@ -30,7 +30,7 @@ export function acceptPins(
       continue
     }
     const definition = tools.find((tool) => nameOf(tool) === name) as Definition
-    const digest = definitionDigest(configured, server.name, definition)
+    const digest = definitionDigest(configured, calledItself, definition)
     if (digest === undefined) throw new RangeError(`${name}: its definition is too large or no JSON`)
     const besides = serversWith(pins, configured, name)
     if (status.verdict === 'shadowed' && besides.length === 0) {
@@ -39,6 +39,6 @@ export function acceptPins(
     kept.set(name, Object.freeze({ digest, definition, besides }))
   }
   const servers = new Map(pins.servers)
-  servers.set(configured, Object.freeze({ name: server.name, version: server.version, tools: kept }))
+  servers.set(configured, Object.freeze({ name: calledItself, version: server.version, tools: kept }))
   return Object.freeze({ servers })
 }

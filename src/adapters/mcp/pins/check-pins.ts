@@ -1,6 +1,6 @@
+import type { PinVerdict, ServerIdentity } from '../pin-check.js'
 import { type Definition, definitionDigest, nameOf } from './definition.js'
 import { type Difference, differences } from './definition-diff.js'
-import type { PinVerdict, ServerIdentity } from './pin-check.js'
 import type { Pin, Pins } from './pins.js'
 import { skeletonOf } from './skeleton.js'
 
@@ -16,17 +16,16 @@ export interface PinStatus {
 /**
  * Compares the tools that a server lists with those that were accepted.
  *
- * @param configured what the server is called in the contract.
  * @param tools all tools of the server, as it lists them.
  * @returns one status for each tool, in their order; then those that were accepted and are gone.
  */
 export function checkPins(
   pins: Pins,
-  configured: string,
   server: ServerIdentity,
   tools: readonly unknown[],
 ): readonly PinStatus[] {
-  const known = pins.servers.get(configured)
+  const known = pins.servers.get(server.server)
+  const calledItself = server.name ?? ''
   const skeletons = new Map<string, number>()
   for (const tool of tools) {
     const skeleton = skeletonOf(nameOf(tool) ?? '')
@@ -44,9 +43,9 @@ export function checkPins(
       }
     }
     return statusOf(name, tool as Definition, known?.tools.get(name), {
-      besides: serversWith(pins, configured, name),
-      digest: definitionDigest(configured, server.name, tool),
-      renamed: known === undefined || known.name === server.name ? undefined : [known.name, server.name],
+      besides: serversWith(pins, server.server, name),
+      digest: definitionDigest(server.server, calledItself, tool),
+      renamed: known === undefined || known.name === calledItself ? undefined : [known.name, calledItself],
     })
   })
   const names = new Set(listed.map(({ name }) => name))

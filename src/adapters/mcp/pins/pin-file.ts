@@ -1,9 +1,9 @@
 import { builtin } from '../../../core/runtime.js'
 import { RuntimeUnsupported } from '../../../index.js'
+import type { PinCheck } from '../pin-check.js'
 import { checkPins } from './check-pins.js'
 import { nameOf } from './definition.js'
 import { formatPins, parsePins } from './parse-pins.js'
-import type { PinCheck } from './pin-check.js'
 import { NO_PINS, type Pins } from './pins.js'
 import { PinsUnreadable } from './pins-unreadable.js'
 
@@ -98,10 +98,8 @@ function syncFolder(io: PinIo, path: string): void {
 /**
  * The check of a file of pins, for `govern`. The file is read at each check, so that what is accepted meanwhile
  * counts; while it cannot be read, every tool is refused.
- *
- * @param configured what the server is called in the contract.
  */
-export function filePins(path: string, configured: string, io: PinIo = fileSystem()): PinCheck {
+export function filePins(path: string, io: PinIo = fileSystem()): PinCheck {
   return Object.freeze<PinCheck>({
     check: (server, tools) => {
       let pins: Pins
@@ -111,7 +109,7 @@ export function filePins(path: string, configured: string, io: PinIo = fileSyste
         const why = `the pins cannot be read: ${(cause as Error).message}`
         return tools.map((tool) => ({ name: nameOf(tool) ?? '', verdict: 'changed', why }))
       }
-      return checkPins(pins, configured, server, tools)
+      return checkPins(pins, server, tools)
         .slice(0, tools.length)
         .map(({ name, verdict, why }) => ({
           name,
