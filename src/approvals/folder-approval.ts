@@ -66,7 +66,7 @@ async function ask(
   signal: AbortSignal,
 ): Promise<ApprovalAnswer> {
   const { fs, folder, clock, pollIntervalMs } = settings
-  const name = `${folder}/${request.id.replaceAll(/[^A-Za-z0-9_-]/g, '_')}`
+  const name = `${folder}/${request.id.replaceAll(/[^A-Za-z0-9_.-]/g, '_')}`
   const answerPath = `${name}.answer.json`
   // An answer to a question that has not been asked yet is none.
   removeQuietly(fs, answerPath)

@@ -1,12 +1,13 @@
 import { type CliIo, EXIT } from '../cli-io.js'
 import { accept } from './accept.js'
+import { approve } from './approve.js'
 import { init } from './init.js'
 import { pins } from './pins.js'
 import { PROXY_HELP } from './proxy-help.js'
 
 type Command = (args: readonly string[], io: CliIo) => Promise<number>
 
-const COMMANDS: Readonly<Record<string, Command>> = { init, pins, accept }
+const COMMANDS: Readonly<Record<string, Command>> = { init, pins, accept, approve }
 
 /** `writ mcp`: an MCP server behind a contract, and what is needed for that. */
 export async function mcp(args: readonly string[], io: CliIo): Promise<number> {

@@ -68,7 +68,7 @@ function look(whole: string, pointer: string, found: DefinitionFinding[]): void 
   for (const [tags] of text.matchAll(TAGS)) {
     add('hidden_unicode', `holds text in invisible tag characters: ${untagged(tags)}`)
   }
-  const readable = text.replaceAll(TAGS, untagged)
+  const readable = text.replaceAll(TAGS, (tags) => ` ${untagged(tags)} `)
   for (const pattern of INSTRUCTIONS) {
     const [match] = pattern.exec(readable) ?? []
     if (match !== undefined)
