@@ -17,6 +17,7 @@ export default defineConfig({
       { find: /^writ\/google$/, replacement: source('adapters/google.ts') },
       { find: /^writ\/ai-sdk$/, replacement: source('adapters/ai-sdk.ts') },
       { find: /^writ\/langchain$/, replacement: source('adapters/langchain.ts') },
+      { find: /^writ\/mcp$/, replacement: source('adapters/mcp.ts') },
       { find: /^writ\/openai$/, replacement: source('adapters/openai.ts') },
       { find: /^writ\/claude-agent$/, replacement: source('adapters/claude-agent.ts') },
       { find: /^writ\/prices$/, replacement: source('adapters/prices.ts') },

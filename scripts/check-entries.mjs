@@ -53,6 +53,12 @@ const ENTRIES = {
   },
   google: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', '@google', 'jose'], node: false },
   'ai-sdk': { maxBytes: 48_000, text: [/["'`]node:/], packages: ['zod', 'jose', 'ai'], node: false },
+  mcp: {
+    maxBytes: 60_000,
+    text: [/["'`]node:/],
+    packages: ['zod', 'jose', '@modelcontextprotocol/sdk', '@modelcontextprotocol/client'],
+    node: false,
+  },
   openai: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', 'openai', 'jose'], node: false },
   anthropic: {
     maxBytes: 44_000,

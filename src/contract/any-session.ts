@@ -85,6 +85,8 @@ export interface AnySession {
   readonly principal: string
   readonly user: string
   readonly task: string | undefined
+  /** The names of the tools that it may call, sorted. */
+  readonly tools: readonly string[]
   /**
    * Aborted when a limit on spend or time is hit, with the {@link BudgetExceeded} as its reason; when the
    * session is cancelled, with the caller's reason; and when it ends, with {@link SessionClosed}.

@@ -41,6 +41,10 @@ export abstract class SessionFace implements AnySession {
     return this.#core.setup.task
   }
 
+  get tools(): readonly string[] {
+    return this.#core.setup.registry.names
+  }
+
   get signal(): AbortSignal {
     return this.#core.lifecycle.signal
   }

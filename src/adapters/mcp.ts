@@ -1,0 +1,5 @@
+export { type GovernOptions, govern } from './mcp/govern.js'
+export { type McpToolDefinition, mcpTool } from './mcp/mcp-tool.js'
+export { METHOD_TOOLS } from './mcp/methods.js'
+export type { PinCheck, PinVerdict, ServerIdentity } from './mcp/pin-check.js'
+export type { JsonRpcMessage, McpTransport } from './mcp/transport.js'

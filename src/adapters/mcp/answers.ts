@@ -1,0 +1,50 @@
+import { type Denial, WritError } from '../../index.js'
+import { errorAnswer, isMembers, REFUSED, type RequestId } from './json-rpc.js'
+import type { JsonRpcMessage } from './transport.js'
+
+const PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion'
+
+/**
+ * True for a request of the protocol of 2026-07-28 and later, whose results say of what kind they are.
+ *
+ * @see https://modelcontextprotocol.io/specification/2026-07-28/basic
+ */
+export function isModern(params: Readonly<Record<string, unknown>>): boolean {
+  const { _meta: meta } = params
+  return isMembers(meta) && Object.hasOwn(meta, PROTOCOL_VERSION)
+}
+
+/** A denial as the model reads it: a tool error of the protocol, so that the loop goes on. */
+export function toolErrorAnswer(id: RequestId, text: string, modern: boolean): JsonRpcMessage {
+  return {
+    jsonrpc: '2.0',
+    id,
+    result: {
+      ...(modern ? { resultType: 'complete' } : {}),
+      content: [{ type: 'text', text }],
+      isError: true,
+    },
+  }
+}
+
+/** The result of a tool that is not the server's. */
+export function toolAnswer(id: RequestId, output: unknown, modern: boolean): JsonRpcMessage {
+  const text = typeof output === 'string' ? output : (JSON.stringify(output) ?? '')
+  return {
+    jsonrpc: '2.0',
+    id,
+    result: { ...(modern ? { resultType: 'complete' } : {}), content: [{ type: 'text', text }] },
+  }
+}
+
+/** A denial of what is no tool: an error of the request. */
+export function denialAnswer(id: RequestId, denial: Denial, text: string): JsonRpcMessage {
+  return errorAnswer(id, REFUSED, text, { code: denial.code, reason: denial.reason })
+}
+
+/** What ended a request that nobody denied: its session is over, or there is none. */
+export function failureAnswer(id: RequestId, error: unknown): JsonRpcMessage {
+  if (error instanceof WritError) return errorAnswer(id, REFUSED, error.message, { code: error.code })
+  // An error that is not ours may hold anything.
+  return errorAnswer(id, REFUSED, 'the request was refused: its session has ended, or could not be asked')
+}

@@ -1,0 +1,188 @@
+import type { AnySession, Denial, DispatchResult, Session } from '../../index.js'
+import { denialAnswer, failureAnswer, isModern, toolAnswer, toolErrorAnswer } from './answers.js'
+import { expectCall, type ForwardedCall } from './forwarded-call.js'
+import { isMembers, type RequestId } from './json-rpc.js'
+import type { Delivered, Lane } from './lane.js'
+import { ASKED_OF_CLIENT, PASSED_TO_CLIENT } from './methods.js'
+import type { JsonRpcMessage } from './transport.js'
+
+type Members = Readonly<Record<string, unknown>>
+
+/** A request that the contract decides on. */
+export interface Governed {
+  readonly session: AnySession
+  readonly id: RequestId
+  readonly message: JsonRpcMessage
+  readonly params: Members
+  readonly extra: object | undefined
+  /** The tool of the agent that stands for it. */
+  readonly tool: string
+  /** True for `tools/call`: the model reads why it was denied. */
+  readonly isTool: boolean
+  readonly input: unknown
+  readonly signal: AbortSignal
+  /** What it is called in the log: `model_call_id`. */
+  readonly label: string
+  refusalOf(input: unknown): Promise<string | undefined>
+}
+
+/** Every so often somebody who asked for progress is told that a call waits. */
+export const WAITING_MS = 15_000
+/** Progress has to grow, and the server's own begins after this one. */
+const WAITING_STEP = 1e-6
+
+/** What came back is the other end's own error. */
+class AnsweredWithError extends Error {
+  override readonly name = 'AnsweredWithError'
+}
+
+/** What came back asks the client for something that the contract does not allow. */
+class InputRefused extends Error {
+  override readonly name = 'InputRefused'
+  readonly denial: Denial
+
+  constructor(denial: Denial) {
+    super(denial.message)
+    this.denial = denial
+  }
+}
+
+/**
+ * Takes a request through the contract and, if it allows it, to the other end.
+ *
+ * @returns what to answer.
+ */
+export async function governRequest(lane: Lane, request: Governed): Promise<Delivered> {
+  const { session, id, label, tool, input, signal, isTool, params } = request
+  const call = new Forwarding(lane, request)
+  const forget = expectCall(session, label, call)
+  const waiting = call.sayWaiting()
+  const own = (message: JsonRpcMessage): Delivered => ({ message, extra: undefined })
+  try {
+    const asked = (session as Session).dispatch({ id: label, name: tool, input }, { signal })
+    const result: DispatchResult = await asked
+    if (call.answer !== undefined && call.refused === undefined) return call.answer
+    if (result.ok) return own(toolAnswer(id, result.output, isModern(params)))
+    const { denial } = result
+    const text = call.refusal === undefined ? denial.message : `${denial.message}: ${call.refusal}`
+    const shown = call.refused === undefined ? text : call.refused.denial.message
+    return own(isTool ? toolErrorAnswer(id, shown, isModern(params)) : denialAnswer(id, denial, shown))
+  } catch (error) {
+    return own(failureAnswer(id, error))
+  } finally {
+    clearInterval(waiting)
+    forget()
+  }
+}
+
+/** One request on its way to the other end. */
+class Forwarding implements ForwardedCall {
+  /** What the other end answered. */
+  answer: Delivered | undefined
+  /** Why the server's own declaration is against it. */
+  refusal: string | undefined
+  /** Why the answer is not handed on. */
+  refused: InputRefused | undefined
+  readonly #lane: Lane
+  readonly #request: Governed
+  #isSent = false
+
+  constructor(lane: Lane, request: Governed) {
+    this.#lane = lane
+    this.#request = request
+  }
+
+  async refusalOf(input: unknown): Promise<string | undefined> {
+    try {
+      this.refusal = await this.#request.refusalOf(input)
+    } catch (cause) {
+      this.refusal = `the server could not be asked for its tools: ${(cause as Error).message}`
+    }
+    return this.refusal
+  }
+
+  async run(input: unknown, signal: AbortSignal): Promise<unknown> {
+    const { id, message, params, extra, isTool } = this.#request
+    this.#isSent = true
+    signal.throwIfAborted()
+    const { _meta: meta } = params
+    const allowed = isTool
+      ? { ...params, arguments: input }
+      : { ...(input as Members), ...(meta === undefined ? {} : { _meta: meta }) }
+    const stopped = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => {
+        this.#lane.forget(id)
+        this.#cancelAtServer()
+        reject(signal.reason)
+      })
+    })
+    stopped.catch(() => undefined)
+    const { sent, answer } = this.#lane.ask(id, { ...message, params: allowed }, extra)
+    await Promise.race([sent, stopped])
+    const answered = await Promise.race([answer, stopped])
+    this.answer = answered
+    const { result } = answered.message
+    if (!isMembers(result) || result['isError'] === true) {
+      throw new AnsweredWithError('the other end answered with an error')
+    }
+    await this.#vetInputRequests(result)
+    return result
+  }
+
+  /** Says every now and then that a call waits, to whoever asked to be told, until it is handed on. */
+  sayWaiting(): ReturnType<typeof setInterval> | undefined {
+    const { _meta: meta } = this.#request.params
+    const progressToken = isMembers(meta) ? meta['progressToken'] : undefined
+    if (typeof progressToken !== 'string' && typeof progressToken !== 'number') return undefined
+    let progress = 0
+    const timer = setInterval(() => {
+      if (this.#isSent) return clearInterval(timer)
+      progress += WAITING_STEP
+      const params = { progressToken, progress, message: 'waiting for a decision' }
+      const told = { jsonrpc: '2.0', method: 'notifications/progress', params }
+      this.#lane.reply(told).catch(() => clearInterval(timer))
+    }, WAITING_MS)
+    if (typeof timer === 'object') timer.unref?.()
+    return timer
+  }
+
+  #cancelAtServer(): void {
+    const { id, params } = this.#request
+    const { _meta: meta } = params
+    const { progressToken: _, ...kept } = isMembers(meta) ? meta : {}
+    const told = {
+      requestId: id,
+      reason: 'stopped by the contract of the caller',
+      ...(isModern(params) ? { _meta: kept } : {}),
+    }
+    // A server that cannot be told has nothing to stop.
+    this.#lane
+      .send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: told }, this.#request.extra)
+      .catch(() => undefined)
+  }
+
+  /** An answer that asks the client for something first: each of it is a request of the server's. */
+  async #vetInputRequests(result: Members): Promise<void> {
+    const { resultType, inputRequests } = result
+    if (resultType === undefined || resultType === 'complete') return
+    const { session, label } = this.#request
+    const asked = isMembers(inputRequests) ? Object.entries(inputRequests) : []
+    for (const [key, inner] of asked) {
+      const method = isMembers(inner) ? String(inner['method']) : ''
+      if (PASSED_TO_CLIENT.has(method)) continue
+      const id = `${label}/${key}`
+      const forget = expectCall(session, id, { refusalOf: async () => undefined, run: async () => null })
+      try {
+        const input = isMembers(inner) ? (inner['params'] ?? {}) : {}
+        const name = ASKED_OF_CLIENT.get(method) ?? method
+        const given = await (session as Session).dispatch({ id, name, input })
+        if (!given.ok) {
+          this.refused = new InputRefused(given.denial)
+          throw this.refused
+        }
+      } finally {
+        forget()
+      }
+    }
+  }
+}
