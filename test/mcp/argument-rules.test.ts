@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ContractInvalid } from '../../src/adapters/mcp/contract-file/contract-invalid.js'
+import { ContractInvalid } from 'writ/mcp'
 import { broken, governed, notesFolder, temporaryFolder } from './contract-bench.js'
 
 /** What each value of the argument `x` comes to under one rule. */
@@ -203,6 +203,8 @@ describe('a path under a root', () => {
       `${notes}/a\u200b.txt`,
       `${notes}/a\u202e.txt`,
       `${notes}/a.txt\n`,
+      `${notes}/a\nb`,
+      `${notes}/a\u0007b`,
       ` ${notes}/a.txt`,
       `${notes}/link-out `,
       `${notes}/link-out"`,

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
 import { Agent, AuditSink, type Denial, defineTool, type Session } from 'writ'
-import { contractAgent } from '../../src/adapters/mcp/contract-file/contract-agent.js'
-import { parseContract } from '../../src/adapters/mcp/contract-file/parse-contract.js'
+import { contractAgent, parseContract } from 'writ/mcp'
 
 const folders: string[] = []
 

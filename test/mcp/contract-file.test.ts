@@ -1,9 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ContractInvalid } from '../../src/adapters/mcp/contract-file/contract-invalid.js'
+import { ContractInvalid, parseContract } from 'writ/mcp'
 import { contractSchema } from '../../src/adapters/mcp/contract-file/contract-schema.js'
-import { parseContract } from '../../src/adapters/mcp/contract-file/parse-contract.js'
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false })
 const isOfSchema = ajv.compile(contractSchema())

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parseContract } from '../../src/adapters/mcp/contract-file/parse-contract.js'
+import { parseContract } from 'writ/mcp'
 import { parsePins } from '../../src/adapters/mcp/pins/parse-pins.js'
 import { type Ran, writ } from '../cli/test-io.js'
 import { temporaryFolder } from './contract-bench.js'

@@ -1,12 +1,10 @@
 import fs, { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { acceptPins } from '../../src/adapters/mcp/pins/accept-pins.js'
-import { findingsIn } from '../../src/adapters/mcp/pins/findings.js'
+import { acceptPins, filePins, findingsIn, PinsUnreadable, readPins, writePins } from 'writ/mcp'
 import { formatPins, parsePins } from '../../src/adapters/mcp/pins/parse-pins.js'
-import { filePins, type PinIo, readPins, writePins } from '../../src/adapters/mcp/pins/pin-file.js'
+import type { PinIo } from '../../src/adapters/mcp/pins/pin-file.js'
 import { NO_PINS } from '../../src/adapters/mcp/pins/pins.js'
-import { PinsUnreadable } from '../../src/adapters/mcp/pins/pins-unreadable.js'
 import { temporaryFolder } from './contract-bench.js'
 
 const SERVER = { server: 'files', name: 'lister', version: '1' }

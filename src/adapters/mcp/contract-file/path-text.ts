@@ -24,19 +24,21 @@ export function refusedPath(value: string, isWindows: boolean): string | undefin
   const rest = isWindows ? value.slice(3) : value
   if (!isWindows && rest.includes('\\')) return 'holds a \\'
   const segments = rest.split(isWindows ? /[\\/]/ : '/')
-  if (leadsUp(segments) || normalisesToAnother(rest, isWindows)) return 'leads upwards (..)'
+  if (leadsUpwards(rest, isWindows)) return 'leads upwards (..)'
   if (isWindows && segments.some(isSpecialOnWindows)) return 'holds a name that is special on Windows'
   return undefined
 }
 
-const leadsUp = (segments: readonly string[]): boolean =>
-  segments.some((segment) => segment !== '.' && /^\s*\.{1,2}\s*$/.test(segment))
-
-/** Characters that become `.` or a separator for a program that normalises: full-width forms, dot leaders. */
-function normalisesToAnother(text: string, isWindows: boolean): boolean {
+/** Also by characters that become `.` or a separator for a program that normalises: full-width forms, dot leaders. */
+function leadsUpwards(text: string, isWindows: boolean): boolean {
   const plain = text.normalize('NFKC')
   const separators = (of: string): number => of.split(/[\\/]/).length
-  return separators(plain) !== separators(text) || leadsUp(plain.split(isWindows ? /[\\/]/ : '/'))
+  return (
+    separators(plain) !== separators(text) ||
+    plain
+      .split(isWindows ? /[\\/]/ : '/')
+      .some((segment) => segment !== '.' && /^\s*\.{1,2}\s*$/.test(segment))
+  )
 }
 
 function isSpecialOnWindows(segment: string): boolean {
