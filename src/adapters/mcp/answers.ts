@@ -1,5 +1,6 @@
 import { type Denial, WritError } from '../../index.js'
 import { errorAnswer, isMembers, REFUSED, type RequestId } from './json-rpc.js'
+import { ConnectionEnded, type Delivered } from './lane.js'
 import type { JsonRpcMessage } from './transport.js'
 
 const PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion'
@@ -45,6 +46,15 @@ export function denialAnswer(id: RequestId, denial: Denial, text: string): JsonR
 /** What ended a request that nobody denied: its session is over, or there is none. */
 export function failureAnswer(id: RequestId, error: unknown): JsonRpcMessage {
   if (error instanceof WritError) return errorAnswer(id, REFUSED, error.message, { code: error.code })
+  if (error instanceof ConnectionEnded) return errorAnswer(id, REFUSED, error.message)
   // An error that is not ours may hold anything.
   return errorAnswer(id, REFUSED, 'the request was refused: its session has ended, or could not be asked')
+}
+
+/** What only lists asks nobody for anything: what would answer has not been asked for by the contract. */
+export function inputRefused(answer: Delivered): Delivered {
+  const { id, result } = answer.message
+  if (!isMembers(result) || (result['resultType'] ?? 'complete') === 'complete') return answer
+  const text = 'the other end asks for input where it may not'
+  return { message: errorAnswer(id as RequestId, REFUSED, text), extra: undefined }
 }

@@ -5,16 +5,21 @@ import { isMembers } from './json-rpc.js'
 
 const MAX_SCHEMA_LENGTH = 256 * 1024
 const MAX_DEPTH = 64
+/** So many steps a check may take at one value, where all that it refers to is written out. */
+const MAX_STEPS = 100_000
 const MAX_SHOWN_LENGTH = 500
 
 const DRAFT_7 = /^https?:\/\/json-schema\.org\/draft-0[67]\/schema#?$/
 const DRAFT_2020 = /^https?:\/\/json-schema\.org\/draft\/20(?:19-09|20-12)\/schema#?$/
 
-/** Patterns come from the server and texts from a model: RE2 takes time that is linear in the text. */
+/**
+ * Patterns come from the server and texts from a model: RE2 takes time that is linear in the text. The compiler
+ * knows patterns by `toString`: without one, each would be taken for the first.
+ */
 const linearRegExp = Object.assign(
-  (pattern: string): { test(text: string): boolean } => {
+  (pattern: string): { test(text: string): boolean; toString(): string } => {
     const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern))
-    return { test: (text) => compiled.test(text) }
+    return { test: (text) => compiled.test(text), toString: () => pattern }
   },
   { code: 'linear-time' },
 )
@@ -44,6 +49,9 @@ export function compileDeclared(schema: unknown): CheckArguments {
   if (depthOf(schema) > MAX_DEPTH) throw new RangeError(`it is nested deeper than ${MAX_DEPTH} levels`)
   if (JSON.stringify(schema).length > MAX_SCHEMA_LENGTH) {
     throw new RangeError(`it is longer than ${MAX_SCHEMA_LENGTH} characters`)
+  }
+  if (stepsOf(schema, schema, new Set()) > MAX_STEPS) {
+    throw new RangeError(`it refers to itself so often that a check takes more than ${MAX_STEPS} steps`)
   }
   const { $schema: dialect = 'https://json-schema.org/draft/2020-12/schema', ...rest } = schema
   const isDraft7 = typeof dialect === 'string' && DRAFT_7.test(dialect)
@@ -75,4 +83,33 @@ function depthOf(value: unknown, depth = 0): number {
   let deepest = depth
   for (const member of Object.values(value)) deepest = Math.max(deepest, depthOf(member, depth + 1))
   return deepest
+}
+
+/** Schemas that are not checked unless something refers to them. */
+const DEFINITIONS: ReadonlySet<string> = new Set(['$defs', 'definitions'])
+
+/** Steps of a check, with each local reference written out once on the way to it; stops beyond the most. */
+function stepsOf(root: unknown, value: unknown, path: ReadonlySet<unknown>): number {
+  if (typeof value !== 'object' || value === null || path.has(value)) return 1
+  const inner = new Set(path).add(value)
+  let steps = 1
+  for (const [key, member] of Object.entries(value)) {
+    if (DEFINITIONS.has(key)) continue
+    const target = key === '$ref' && typeof member === 'string' ? targetOf(root, member) : member
+    steps += stepsOf(root, target, inner)
+    if (steps > MAX_STEPS) return steps
+  }
+  return steps
+}
+
+/** What a local reference refers to; `undefined` where that cannot be told, and the compiler has to. */
+function targetOf(root: unknown, reference: string): unknown {
+  if (!reference.startsWith('#')) return undefined
+  let target = root
+  for (const step of reference.slice(1).split('/').slice(1)) {
+    const key = step.replaceAll('~1', '/').replaceAll('~0', '~')
+    target =
+      typeof target === 'object' && target !== null ? (target as Record<string, unknown>)[key] : undefined
+  }
+  return target
 }

@@ -1,16 +1,23 @@
-import { type AnySession, NoSession } from '../../index.js'
+import type { AnySession } from '../../index.js'
 import { findSession, type SessionChoice } from '../metered/find-session.js'
-import { failureAnswer } from './answers.js'
-import { type AskForTools, DeclaredTools } from './declared-tools.js'
+import { failureAnswer, inputRefused } from './answers.js'
 import { type Governed, governRequest } from './governed-request.js'
-import { classify, errorAnswer, isMembers, METHOD_NOT_FOUND, type RequestId } from './json-rpc.js'
-import { ConnectionEnded, type Deliver, type Delivered, Lane } from './lane.js'
-import * as methods from './methods.js'
+import {
+  classify,
+  errorAnswer,
+  isMembers,
+  METHOD_NOT_FOUND,
+  type Members,
+  type RequestId,
+} from './json-rpc.js'
+import { CallCancelled, ConnectionEnded, type Deliver, type Delivered, Lane } from './lane.js'
 import type { PinCheck } from './pin-check.js'
+import { linkRequestSignal } from './request-signal.js'
+import { clientRules, type Rules, serverRules } from './rules.js'
+import { ServerTools } from './server-tools.js'
+import { findSessionOfServer } from './session-of-server.js'
 import { readToolName } from './tool-name.js'
 import type { JsonRpcMessage } from './transport.js'
-
-type Members = Readonly<Record<string, unknown>>
 
 export interface GateOptions extends SessionChoice {
   readonly server: string
@@ -25,18 +32,8 @@ export interface Ends {
   readonly report: (error: Error) => void
 }
 
-/** What may come from one end without asking the contract, and what may come after asking it. */
-interface Rules {
-  readonly lane: Lane
-  /** Who sends here: for errors. */
-  readonly from: 'client' | 'server'
-  readonly passed: ReadonlySet<string>
-  readonly told: ReadonlySet<string>
-  readonly tools: ReadonlyMap<string, string>
-}
-
-/** A page of tools has this long to come. */
-const LIST_TIMEOUT_MS = 30_000
+/** What is under way when a connection ends has this long to be answered. */
+const END_TIMEOUT_MS = 1000
 
 /** Tells calls apart in the log of a session, whatever connections it has. */
 let labels = 0
@@ -47,36 +44,15 @@ export class Gate {
   readonly #report: (error: Error) => void
   readonly #client: Rules
   readonly #server: Rules
-  readonly #declared: DeclaredTools
+  readonly #serverTools: ServerTools
   readonly #running = new Set<Promise<void>>()
-  /** Ids of our own: nobody else can guess them. */
-  readonly #ids = `writ-${crypto.randomUUID()}`
-  #ownRequests = 0
-  #serverInfo: Members | undefined
 
   constructor(options: GateOptions, { toServer, toClient, report }: Ends) {
     this.#options = options
     this.#report = report
-    this.#client = {
-      lane: new Lane(toServer, toClient),
-      from: 'client',
-      passed: methods.PASSED_TO_SERVER,
-      told: methods.TOLD_TO_SERVER,
-      tools: methods.ASKED_OF_SERVER,
-    }
-    this.#server = {
-      lane: new Lane(toClient, toServer),
-      from: 'server',
-      passed: methods.PASSED_TO_CLIENT,
-      told: methods.TOLD_TO_CLIENT,
-      tools: methods.ASKED_OF_CLIENT,
-    }
-    const identity = () => ({
-      server: options.server,
-      name: textOf(this.#serverInfo?.['name']),
-      version: textOf(this.#serverInfo?.['version']),
-    })
-    this.#declared = new DeclaredTools(identity, options.pins, options.prefix, report)
+    this.#client = clientRules(new Lane(toServer, toClient))
+    this.#server = serverRules(new Lane(toClient, toServer))
+    this.#serverTools = new ServerTools(this.#client.lane, options, report)
   }
 
   /** Takes what the client sends. Rejects when something that needs no decision cannot be handed on. */
@@ -94,7 +70,13 @@ export class Gate {
     const ended = new ConnectionEnded('the connection has ended')
     this.#client.lane.end(ended)
     this.#server.lane.end(ended)
-    await Promise.allSettled(this.#running)
+    let timer: ReturnType<typeof setTimeout> | undefined
+    // Who does not take the answer must not keep the connection open.
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, END_TIMEOUT_MS)
+    })
+    await Promise.race([Promise.allSettled(this.#running), late])
+    clearTimeout(timer)
   }
 
   async #take(rules: Rules, others: Rules, delivered: Delivered): Promise<void> {
@@ -102,6 +84,8 @@ export class Gate {
     const found = classify(message)
     switch (found.kind) {
       case 'malformed':
+        // Whoever waits for what this was meant to be would wait for ever.
+        others.lane.failed(isMembers(message) ? message['id'] : undefined, new TypeError(found.detail))
         return this.#drop(rules, `a message that is no JSON-RPC of MCP: ${found.detail}`)
       case 'response':
         if (!others.lane.answered(found.id, delivered)) {
@@ -113,7 +97,7 @@ export class Gate {
       case 'request': {
         const { id, method, params } = found
         // An answer would be taken for that to the first.
-        if (rules.lane.open.has(id)) return this.#drop(rules, 'a request with the id of one that is open')
+        if (!rules.lane.isFree(id)) return this.#drop(rules, 'a request with the id of one that is open')
         if (rules.passed.has(method)) return this.#pass(rules, id, method, params, delivered)
         const isTool = method === 'tools/call' && rules === this.#client
         const tool = isTool ? this.#toolOf(params) : this.#standIn(rules, method)
@@ -123,7 +107,14 @@ export class Gate {
             : `${method.slice(0, 100)} is not governed, and so it is refused`
           return rules.lane.reply(errorAnswer(id, METHOD_NOT_FOUND, text))
         }
-        return this.#govern(rules, { id, message, params, extra, tool, isTool })
+        return this.#govern(rules, {
+          id,
+          message: { ...message },
+          params: { ...params },
+          extra,
+          tool,
+          isTool,
+        })
       }
     }
   }
@@ -144,11 +135,11 @@ export class Gate {
 
   async #tell(rules: Rules, method: string, params: Members, { message, extra }: Delivered): Promise<void> {
     if (!rules.told.has(method)) return this.#drop(rules, 'a notification that is not known')
-    if (method === 'notifications/tools/list_changed') this.#declared.forget()
+    if (method === 'notifications/tools/list_changed') this.#serverTools.forget()
     if (method === 'notifications/cancelled') {
       const cancel = rules.lane.open.get(params['requestId'] as RequestId)?.cancel
       // The other end is told once it has the request, and only then.
-      if (cancel !== undefined) return cancel.abort(new ConnectionEnded('cancelled by whoever asked'))
+      if (cancel !== undefined) return cancel.abort(new CallCancelled('cancelled by whoever asked'))
     }
     return rules.lane.send(message, extra)
   }
@@ -171,11 +162,11 @@ export class Gate {
       }
       if (session !== undefined) {
         const own = session
-        filter = (answer) => this.#filterTools(own, answer, this.#asker(params, extra))
+        filter = (answer) => this.#serverTools.filter(own, answer, params, extra)
       }
     } else if (rules.from === 'client' && (method === 'initialize' || method === 'server/discover')) {
       filter = async (answer) => {
-        this.#readServerInfo(answer.message)
+        this.#serverTools.readServerInfo(answer.message)
         return answer
       }
     }
@@ -183,7 +174,7 @@ export class Gate {
     const { sent, answer } = lane.ask(id, message, extra)
     this.#run(async () => {
       try {
-        const given = await filter(await answer)
+        const given = await filter(inputRefused(await answer))
         lane.open.delete(id)
         await lane.reply(given.message, given.extra)
       } catch (error) {
@@ -203,7 +194,10 @@ export class Gate {
     const { id, params, extra, isTool } = asked
     let session: AnySession | undefined
     try {
-      session = rules.from === 'client' ? findSession(this.#options) : this.#sessionOfServer()
+      session =
+        rules.from === 'client'
+          ? findSession(this.#options)
+          : findSessionOfServer(this.#options, this.#client.lane.open.values())
     } catch (error) {
       return lane.reply(failureAnswer(id, error))
     }
@@ -220,9 +214,10 @@ export class Gate {
     const cancel = new AbortController()
     lane.open.set(id, { cancel, session })
     labels += 1
+    // A client that is no longer there says so here, where it closes the stream of its request.
+    const unlink = linkRequestSignal(extra, cancel)
     const { _meta: _, ...rest } = params
     const { name, arguments: given = {}, task } = params
-    const ask = this.#asker(params, extra)
     const governed: Governed = {
       ...asked,
       session,
@@ -233,80 +228,17 @@ export class Gate {
       refusalOf: async (input) => {
         if (!isTool) return undefined
         if (task !== undefined) return 'a call as a task is not governed'
-        return this.#declared.refusalOf(String(name), input, ask)
+        return this.#serverTools.refusalOf(String(name), input, params, extra)
       },
+      standIn: (method) => this.#standIn(this.#server, method),
     }
     this.#run(async () => {
       const { message, extra: more } = await governRequest(lane, governed)
+      unlink()
       lane.open.delete(id)
       // Nobody waits for the answer to what was cancelled.
-      if (!cancel.signal.aborted || isEnd(cancel.signal)) await lane.reply(message, more)
+      if (!(cancel.signal.reason instanceof CallCancelled)) await lane.reply(message, more)
     })
-  }
-
-  /** Whom a server's request is for: the session that was named, or the one that alone has a call there. */
-  #sessionOfServer(): AnySession | undefined {
-    const { session } = this.#options
-    if (session !== undefined) return findSession(this.#options)
-    const sessions = new Set<AnySession>()
-    for (const open of this.#client.lane.open.values()) if (open.session) sessions.add(open.session)
-    const [only] = sessions
-    if (sessions.size === 1) return only
-    if (this.#options.outside === 'observe' && sessions.size === 0) return undefined
-    throw new NoSession()
-  }
-
-  async #filterTools(session: AnySession, answer: Delivered, ask: AskForTools): Promise<Delivered> {
-    const { message, extra } = answer
-    const { result } = message
-    if (!isMembers(result)) return answer
-    if (!Array.isArray(result['tools'])) throw new TypeError('the answer to tools/list is no list of tools')
-    const shown = await this.#declared.shown(result['tools'], ask)
-    const names = new Set(session.state === 'open' ? session.tools : [])
-    const tools = shown.filter((tool) => {
-      const own = readToolName(String((tool as Members)['name']), this.#options.prefix)
-      return own !== undefined && names.has(own)
-    })
-    return { message: { ...message, result: { ...result, tools } }, extra }
-  }
-
-  /** Asks for the tools as whoever asks here does: a server of the stateless protocol knows nobody else. */
-  #asker({ _meta: meta }: Members, extra: object | undefined): AskForTools {
-    const { progressToken: _, ...kept } = isMembers(meta) ? meta : {}
-    return async (cursor) => {
-      this.#ownRequests += 1
-      const id = `${this.#ids}-${this.#ownRequests}`
-      const params = {
-        ...(cursor === undefined ? {} : { cursor }),
-        ...(meta === undefined ? {} : { _meta: kept }),
-      }
-      const { lane } = this.#client
-      const { sent, answer } = lane.ask(id, { jsonrpc: '2.0', id, method: 'tools/list', params }, extra)
-      let timer: ReturnType<typeof setTimeout> | undefined
-      const late = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => {
-          lane.forget(id)
-          reject(new RangeError(`it did not answer tools/list within ${LIST_TIMEOUT_MS} ms`))
-        }, LIST_TIMEOUT_MS)
-      })
-      try {
-        await Promise.race([sent, late])
-        const { message } = await Promise.race([answer, late])
-        this.#readServerInfo(message)
-        if ('error' in message) throw new TypeError('it answered tools/list with an error')
-        return message['result']
-      } finally {
-        clearTimeout(timer)
-      }
-    }
-  }
-
-  #readServerInfo({ result }: JsonRpcMessage): void {
-    if (!isMembers(result)) return
-    const { serverInfo, _meta: meta } = result
-    const stateless = isMembers(meta) ? meta['io.modelcontextprotocol/serverInfo'] : undefined
-    if (isMembers(serverInfo)) this.#serverInfo = serverInfo
-    else if (isMembers(stateless)) this.#serverInfo = stateless
   }
 
   #run(work: () => Promise<void>): void {
@@ -316,15 +248,8 @@ export class Gate {
   }
 }
 
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-
 const didSend = (sent: Promise<void>): Promise<boolean> =>
   sent.then(
     () => true,
     () => false,
   )
-
-/** The connection ended, and nobody cancelled: an answer may still reach whoever stands in front of it. */
-function isEnd({ reason }: AbortSignal): boolean {
-  return reason instanceof ConnectionEnded && reason.message === 'the connection has ended'
-}

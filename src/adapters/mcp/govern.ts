@@ -92,7 +92,13 @@ class GovernedTransport {
     const out = (message: JsonRpcMessage, extra?: object): Promise<void> => transport.send(message, extra)
     const back = async (message: JsonRpcMessage, extra?: object): Promise<void> =>
       this.#handlers.onmessage?.(message, extra)
-    const report = (error: Error): void => this.#handlers.onerror?.(error)
+    const report = (error: Error): void => {
+      try {
+        this.#handlers.onerror?.(error)
+      } catch {
+        // Who is told of errors has one of its own: there is nobody left to tell.
+      }
+    }
     const ends = this.#isClient ? { toServer: out, toClient: back } : { toServer: back, toClient: out }
     this.#gate = new Gate(options, { ...ends, report })
     transport.onmessage = (message, extra) => {
@@ -102,7 +108,9 @@ class GovernedTransport {
       taken.catch((error: unknown) => report(error as Error))
     }
     transport.onerror = report
-    transport.onclose = () => void this.#ended()
+    transport.onclose = () => {
+      this.#ended().catch((error: unknown) => report(error as Error))
+    }
     this.face = new Proxy(transport, {
       get: (_, key) => this.#get(key),
       set: (_, key, value) => this.#set(key, value),

@@ -1,12 +1,10 @@
 import type { AnySession, Denial, DispatchResult, Session } from '../../index.js'
 import { denialAnswer, failureAnswer, isModern, toolAnswer, toolErrorAnswer } from './answers.js'
 import { expectCall, type ForwardedCall } from './forwarded-call.js'
-import { isMembers, type RequestId } from './json-rpc.js'
+import { isMembers, type Members, type RequestId } from './json-rpc.js'
 import type { Delivered, Lane } from './lane.js'
-import { ASKED_OF_CLIENT, PASSED_TO_CLIENT } from './methods.js'
+import { PASSED_TO_CLIENT } from './methods.js'
 import type { JsonRpcMessage } from './transport.js'
-
-type Members = Readonly<Record<string, unknown>>
 
 /** A request that the contract decides on. */
 export interface Governed {
@@ -24,7 +22,12 @@ export interface Governed {
   /** What it is called in the log: `model_call_id`. */
   readonly label: string
   refusalOf(input: unknown): Promise<string | undefined>
+  /** The tool that stands for what the server asks of the client, if one does. */
+  standIn(method: string): string | undefined
 }
+
+/** What of a call of a tool is handed on beside its name and its arguments. */
+const KEPT_OF_CALL = ['_meta', 'inputResponses', 'requestState'] as const
 
 /** Every so often somebody who asked for progress is told that a call waits. */
 export const WAITING_MS = 15_000
@@ -61,7 +64,7 @@ export async function governRequest(lane: Lane, request: Governed): Promise<Deli
   try {
     const asked = (session as Session).dispatch({ id: label, name: tool, input }, { signal })
     const result: DispatchResult = await asked
-    if (call.answer !== undefined && call.refused === undefined) return call.answer
+    if (call.answer !== undefined && (result.ok || call.isAnsweredWithError)) return call.answer
     if (result.ok) return own(toolAnswer(id, result.output, isModern(params)))
     const { denial } = result
     const text = call.refusal === undefined ? denial.message : `${denial.message}: ${call.refusal}`
@@ -79,6 +82,8 @@ export async function governRequest(lane: Lane, request: Governed): Promise<Deli
 class Forwarding implements ForwardedCall {
   /** What the other end answered. */
   answer: Delivered | undefined
+  /** The answer is the other end's own error, and is handed on as such. */
+  isAnsweredWithError = false
   /** Why the server's own declaration is against it. */
   refusal: string | undefined
   /** Why the answer is not handed on. */
@@ -102,31 +107,48 @@ class Forwarding implements ForwardedCall {
   }
 
   async run(input: unknown, signal: AbortSignal): Promise<unknown> {
-    const { id, message, params, extra, isTool } = this.#request
+    if (this.#isSent) throw new TypeError('a request is handed on once')
     this.#isSent = true
     signal.throwIfAborted()
-    const { _meta: meta } = params
-    const allowed = isTool
-      ? { ...params, arguments: input }
-      : { ...(input as Members), ...(meta === undefined ? {} : { _meta: meta }) }
-    const stopped = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => {
-        this.#lane.forget(id)
-        this.#cancelAtServer()
-        reject(signal.reason)
-      })
+    const { id, message } = this.#request
+    const stream = new AbortController()
+    let reject: (reason: unknown) => void
+    const stopped = new Promise<never>((_, rejectStopped) => {
+      reject = rejectStopped
     })
     stopped.catch(() => undefined)
-    const { sent, answer } = this.#lane.ask(id, { ...message, params: allowed }, extra)
-    await Promise.race([sent, stopped])
-    const answered = await Promise.race([answer, stopped])
-    this.answer = answered
-    const { result } = answered.message
+    const stop = (): void => {
+      this.#lane.forget(id)
+      this.#cancelAtServer()
+      // Where each request has a stream of its own, closing it is what cancels.
+      stream.abort(signal.reason)
+      reject(signal.reason)
+    }
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      const extra = { ...this.#request.extra, requestSignal: stream.signal }
+      const { sent, answer } = this.#lane.ask(id, { ...message, params: this.#allowed(input) }, extra)
+      await Promise.race([sent, stopped])
+      this.answer = await Promise.race([answer, stopped])
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+    const { result } = this.answer.message
     if (!isMembers(result) || result['isError'] === true) {
+      this.isAnsweredWithError = true
       throw new AnsweredWithError('the other end answered with an error')
     }
     await this.#vetInputRequests(result)
     return result
+  }
+
+  /** What is handed on: what was checked, and nothing that nobody has looked at. */
+  #allowed(input: unknown): Members {
+    const { params, isTool } = this.#request
+    const { name, _meta: meta } = params
+    if (!isTool) return { ...(input as Members), ...(meta === undefined ? {} : { _meta: meta }) }
+    const kept = KEPT_OF_CALL.filter((key) => params[key] !== undefined).map((key) => [key, params[key]])
+    return { name, arguments: input, ...Object.fromEntries(kept) }
   }
 
   /** Says every now and then that a call waits, to whoever asked to be told, until it is handed on. */
@@ -140,7 +162,7 @@ class Forwarding implements ForwardedCall {
       progress += WAITING_STEP
       const params = { progressToken, progress, message: 'waiting for a decision' }
       const told = { jsonrpc: '2.0', method: 'notifications/progress', params }
-      this.#lane.reply(told).catch(() => clearInterval(timer))
+      this.#lane.reply(told, { relatedRequestId: this.#request.id }).catch(() => clearInterval(timer))
     }, WAITING_MS)
     if (typeof timer === 'object') timer.unref?.()
     return timer
@@ -174,7 +196,7 @@ class Forwarding implements ForwardedCall {
       const forget = expectCall(session, id, { refusalOf: async () => undefined, run: async () => null })
       try {
         const input = isMembers(inner) ? (inner['params'] ?? {}) : {}
-        const name = ASKED_OF_CLIENT.get(method) ?? method
+        const name = this.#request.standIn(method) ?? method
         const given = await (session as Session).dispatch({ id, name, input })
         if (!given.ok) {
           this.refused = new InputRefused(given.denial)

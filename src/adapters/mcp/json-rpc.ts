@@ -3,7 +3,8 @@ import type { JsonRpcMessage } from './transport.js'
 /** What identifies a request to whoever sent it. */
 export type RequestId = string | number
 
-type Members = Readonly<Record<string, unknown>>
+/** The members of an object, of which nothing is known. */
+export type Members = Readonly<Record<string, unknown>>
 
 /** A message by its kind: JSON-RPC 2.0, sections 4 and 5, without batches, which MCP has done away with. */
 export type Classified =

@@ -23,6 +23,14 @@ export class ConnectionEnded extends Error {
   override readonly name = 'ConnectionEnded'
 }
 
+/** Whoever asked does not wait for the answer any more. */
+export class CallCancelled extends Error {
+  override readonly name = 'CallCancelled'
+}
+
+/** So many requests that were given up are remembered, for their answers to be known when they come. */
+const MAX_GIVEN_UP = 10_000
+
 /** The requests in one direction: from whoever asks to whoever answers. */
 export class Lane {
   /** To whoever answers. */
@@ -32,6 +40,8 @@ export class Lane {
   /** What was asked, and has no answer yet. */
   readonly open = new Map<RequestId, OpenRequest>()
   readonly #asked = new Map<RequestId, { resolve(answer: Delivered): void; reject(error: Error): void }>()
+  /** Asked, and given up since: an answer to one of them is an answer to nothing else. */
+  readonly #givenUp = new Set<RequestId>()
   #ended: Error | undefined
 
   constructor(send: Deliver, reply: Deliver) {
@@ -58,9 +68,17 @@ export class Lane {
     return { sent, answer }
   }
 
+  /** False for the id of a request that may still be answered. */
+  isFree(id: RequestId): boolean {
+    return !this.open.has(id) && !this.#givenUp.has(id)
+  }
+
   /** Nobody waits for this answer any more. */
   forget(id: RequestId): void {
-    this.#asked.delete(id)
+    if (!this.#asked.delete(id)) return
+    this.#givenUp.add(id)
+    const [oldest] = this.#givenUp
+    if (this.#givenUp.size > MAX_GIVEN_UP) this.#givenUp.delete(oldest as RequestId)
   }
 
   /** False for an answer to nothing. */
@@ -68,7 +86,14 @@ export class Lane {
     const waiting = this.#asked.get(id)
     this.#asked.delete(id)
     waiting?.resolve(answer)
-    return waiting !== undefined
+    // It was under way when it was told that nobody waits.
+    return waiting !== undefined || this.#givenUp.delete(id)
+  }
+
+  /** What came for this request is no answer. */
+  failed(id: unknown, error: Error): void {
+    this.#asked.get(id as RequestId)?.reject(error)
+    this.#asked.delete(id as RequestId)
   }
 
   /** Nothing is answered any more. */

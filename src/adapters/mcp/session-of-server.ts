@@ -1,0 +1,21 @@
+import { type AnySession, NoSession } from '../../index.js'
+import { findSession, type SessionChoice } from '../metered/find-session.js'
+import type { OpenRequest } from './lane.js'
+
+/**
+ * Whom a server's request is for: the session that was named, or the one that alone has a call there.
+ *
+ * @throws {@link NoSession} (ERR_NO_SESSION) where that cannot be told.
+ */
+export function findSessionOfServer(
+  choice: SessionChoice,
+  open: Iterable<OpenRequest>,
+): AnySession | undefined {
+  if (choice.session !== undefined) return findSession(choice)
+  const sessions = new Set<AnySession>()
+  for (const { session } of open) if (session) sessions.add(session)
+  const [only] = sessions
+  if (sessions.size === 1) return only
+  if (choice.outside === 'observe' && sessions.size === 0) return undefined
+  throw new NoSession()
+}
