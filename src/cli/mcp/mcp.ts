@@ -1,9 +1,9 @@
-import { type CliIo, EXIT } from '../cli-io.js'
+import type { CliIo } from '../cli-io.js'
 import { accept } from './accept.js'
 import { approve } from './approve.js'
 import { init } from './init.js'
 import { pins } from './pins.js'
-import { PROXY_HELP } from './proxy-help.js'
+import { proxy } from './proxy.js'
 
 type Command = (args: readonly string[], io: CliIo) => Promise<number>
 
@@ -13,7 +13,5 @@ const COMMANDS: Readonly<Record<string, Command>> = { init, pins, accept, approv
 export async function mcp(args: readonly string[], io: CliIo): Promise<number> {
   const [name = '', ...rest] = args
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (command !== undefined) return command(rest, io)
-  await io.stdout.write(PROXY_HELP)
-  return EXIT.usage
+  return command === undefined ? proxy(args, io) : command(rest, io)
 }
