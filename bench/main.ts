@@ -1,6 +1,7 @@
 import { benchAppend, benchDurableAppend } from './append.js'
 import { benchEmit } from './emit.js'
 import { benchGuardedCall } from './guarded-call.js'
+import { benchMcp } from './mcp.js'
 import { benchSession } from './session.js'
 import { benchVerify } from './verify.js'
 
@@ -17,4 +18,5 @@ await benchAppend()
 await benchDurableAppend()
 await benchGuardedCall()
 await benchSession()
+await benchMcp()
 await benchVerify(verifiedRecords)
