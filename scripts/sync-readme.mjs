@@ -5,6 +5,7 @@
 // A comment before a fenced block says where the block comes from:
 //
 //   <!-- code: examples/quickstart.ts#quickstart -->   the lines between `// #region` and `// #endregion`
+//   <!-- code: examples/mcp-filesystem/writ.config.json -->   the whole file
 //   <!-- output: show -->                              one of OUTPUTS below
 //
 // Blocks of shell commands (```sh) need no comment; every other block does. Ids, hashes, times and process
@@ -83,8 +84,9 @@ function blockOf(comment, fence, shown, index) {
   return wanted
 }
 
-/** The lines of a region, moved to the left as far as they go. */
+/** The lines of a region, moved to the left as far as they go; without a name, the whole file. */
 function regionOf(path, name) {
+  if (name === undefined) return readFileSync(join(REPOSITORY, path), 'utf8').trimEnd()
   const lines = readFileSync(join(REPOSITORY, path), 'utf8').split('\n')
   const start = lines.findIndex((line) => line.trim() === `// #region ${name}`)
   const end = lines.findIndex((line) => line.trim() === `// #endregion ${name}`)
