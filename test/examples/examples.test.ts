@@ -163,6 +163,16 @@ test('the governed agent of LangChain is at most ten lines longer, and a second 
   expect(payloads(example, 'tool_denied')).toMatchObject([{ tool: 'refund', reason: 'max_calls' }])
 })
 
+test('an MCP client is governed in seven lines, and a write never gets to the server', async () => {
+  const source = await readFile(join(REPOSITORY, 'examples/mcp.ts'), 'utf8')
+  expect(source.match(/ \/\/ \+$/gm)?.length).toBeLessThanOrEqual(7)
+  const example = await run('mcp')
+  expect(example.output).toContain('tools: read_text_file\n')
+  expect(example.output).toContain('the note: buy milk')
+  expect(payloads(example, 'tool_call')).toMatchObject([{ tool: 'read_text_file' }])
+  expect(payloads(example, 'tool_denied')).toMatchObject([{ tool: 'write_file', reason: 'not_registered' }])
+})
+
 test('the synchronous session returns its total, and ends a loop', async () => {
   const example = await run('sync-session')
   expect(example.output).toContain('90 percent: predicate_false')

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { govern, mcpTool, type PinCheck, type PinVerdict } from 'writ/mcp'
+import * as z from 'zod'
 import { bench } from '../support/agents.js'
 import { BareClient, listed, ScriptedTransport, textOf } from './wire.js'
 
@@ -168,7 +169,12 @@ test('pins that cannot be read refuse every tool', async () => {
 test('pins are told who the server says it is', async () => {
   const { agent } = bench({ budget, tools: { read: mcpTool() } })
   const seen: unknown[] = []
-  const pins: PinCheck = { check: (server) => [seen.push(server)] && [] }
+  const pins: PinCheck = {
+    check: (server) => {
+      seen.push(server)
+      return []
+    },
+  }
   const client = new BareClient(govern(serverOf([listed('read')]), { server: 'fs', pins }))
   await client.ask('initialize')
   await agent.session('alice', () => client.ask('tools/list'))
@@ -199,7 +205,12 @@ test('a definition that drifts from one listing to the next is compared again', 
 })
 
 test('what is handed on is what was checked, and what nobody looked at is left out', async () => {
-  const { agent } = bench({ budget, tools: { read: mcpTool({ when: (input) => input['path'] === 'a' }) } })
+  const { agent } = bench({
+    budget,
+    tools: {
+      read: mcpTool({ inputSchema: z.looseObject({ path: z.string() }), when: ({ path }) => path === 'a' }),
+    },
+  })
   const wire = serverOf([listed('read')])
   const client = new BareClient(govern(wire, { server: 'fs' }))
   await agent.session('alice', async () => {

@@ -16,7 +16,7 @@ test.for(['resources/read', 'resources/subscribe', 'prompts/get'])(
   '%s is refused, unless the session has the tool that stands for it',
   async (method) => {
     const name = METHOD_TOOLS[method as 'prompts/get']
-    const allows = mcpTool({ when: (input) => input['uri'] === 'a' })
+    const allows = mcpTool({ inputSchema: z.looseObject({}), when: (input) => input['uri'] === 'a' })
     const { agent, payloads } = bench({ budget, tools: { [name]: allows } })
     const without = bench({ budget })
     const wire = new ScriptedTransport((message) =>

@@ -1,9 +1,7 @@
 import { type CheckArguments, compileDeclared } from './declared-schema.js'
-import { isMembers } from './json-rpc.js'
+import { isMembers, type Members } from './json-rpc.js'
 import type { PinCheck, ServerIdentity } from './pin-check.js'
 import { readToolName } from './tool-name.js'
-
-type Members = Readonly<Record<string, unknown>>
 
 const MAX_PAGES = 1000
 const MAX_TOOLS = 10_000
@@ -45,6 +43,19 @@ export class DeclaredTools {
   /** The server says that its tools have changed, or shows one that was not there. */
   forget(): void {
     this.#listing = undefined
+  }
+
+  /** Every tool that the server declares, with why it may not be called, if it may not. */
+  async all(
+    ask: AskForTools,
+  ): Promise<
+    readonly { readonly name: string; readonly definition: Members; readonly refusal?: string | undefined }[]
+  > {
+    return Array.from(await this.#list(ask), ([name, { definition, refusal }]) => ({
+      name,
+      definition,
+      refusal,
+    }))
   }
 
   /**

@@ -5,7 +5,7 @@ import type { SessionChoice } from '../metered/find-session.js'
 import { Gate, type GateOptions } from './gate.js'
 import { isMembers } from './json-rpc.js'
 import type { PinCheck } from './pin-check.js'
-import type { JsonRpcMessage, McpTransport } from './transport.js'
+import type { JsonRpcMessage, McpTransport, SdkTransport } from './transport.js'
 
 export interface GovernOptions extends SessionChoice {
   /** What the server is called here: in the log, in errors and among pinned definitions; 1 to 64 characters. */
@@ -44,7 +44,7 @@ const MAX_SERVER_LENGTH = 64
  * await client.connect(govern(new StdioClientTransport({ command: 'mcp-server-filesystem', args: ['/srv'] }), { server: 'filesystem' }))
  * await agent.session('alice', () => client.callTool({ name: 'read_text_file', arguments: { path: '/srv/a.txt' } }))
  */
-export function govern<T extends McpTransport>(transport: T, options: GovernOptions): T {
+export function govern<T extends SdkTransport>(transport: T, options: GovernOptions): T {
   const given = readOptions('govern', options, OPTIONS)
   const server = readText('govern.server', given.server, MAX_SERVER_LENGTH)
   if (server === '') throw new RangeError('govern.server: expected 1 to 64 characters')
@@ -64,12 +64,20 @@ export function govern<T extends McpTransport>(transport: T, options: GovernOpti
   }
   const choice: SessionChoice =
     session === undefined ? { outside } : { outside, session: session as unknown as AnySession }
-  return new GovernedTransport(transport, side, {
+  return new GovernedTransport(transport as McpTransport, side, {
     server,
     prefix,
     pins: pins as PinCheck | undefined,
     ...choice,
-  }).face as T
+  }).face as unknown as T
+}
+
+/** The transports that {@link govern} has given. */
+const governed = new WeakSet<object>()
+
+/** True for what {@link govern} gave. */
+export function isGoverned(transport: unknown): boolean {
+  return isMembers(transport) && governed.has(transport)
 }
 
 type Handlers = Pick<McpTransport, 'onmessage' | 'onclose' | 'onerror'>
@@ -115,6 +123,7 @@ class GovernedTransport {
       get: (_, key) => this.#get(key),
       set: (_, key, value) => this.#set(key, value),
     })
+    governed.add(this.face)
   }
 
   #get(key: string | symbol): unknown {

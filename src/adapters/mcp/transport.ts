@@ -11,3 +11,8 @@ export interface McpTransport {
   /** A method, so that handlers of the SDKs fit, which take a narrower message. */
   onmessage?: { take(message: JsonRpcMessage, extra?: object): void }['take'] | undefined
 }
+
+/** Any transport of the SDKs: some of them take several messages at once, and each has options of its own. */
+export interface SdkTransport extends Omit<McpTransport, 'send'> {
+  send(message: never, options?: never): Promise<void>
+}
