@@ -38,7 +38,7 @@ export class Lane {
   /** To whoever asks. */
   readonly reply: Deliver
   /** What was asked, and has no answer yet. */
-  readonly open = new Map<RequestId, OpenRequest>()
+  readonly open: Map<RequestId, OpenRequest> = new Map()
   readonly #asked = new Map<RequestId, { resolve(answer: Delivered): void; reject(error: Error): void }>()
   /** Asked, and given up since: an answer to one of them is an answer to nothing else. */
   readonly #givenUp = new Set<RequestId>()
