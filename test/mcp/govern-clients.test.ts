@@ -44,14 +44,16 @@ const CLIENTS: Readonly<Record<'v1' | 'v2' | 'v2 auto', (args: string[]) => Made
 
 test.for(['v1', 'v2', 'v2 auto'] as const)(
   'the real filesystem server under a contract, with the client %s',
+  { timeout: 30_000 },
   async (line) => {
     const root = folder()
     const { agent, payloads } = bench({
       budget: { toolCalls: 10 },
       tools: { read_text_file: mcpTool({ readOnly: true }) },
     })
-    const [client, transport] = CLIENTS[line]([mainOf('server-filesystem'), root])
-    await (client as ClientV1).connect(govern(transport as StdioV1, { server: 'filesystem' }))
+    const [made, transport] = CLIENTS[line]([mainOf('server-filesystem'), root])
+    const client = made as ClientV1
+    await client.connect(govern(transport as StdioV1, { server: 'filesystem' }))
     await agent.session('alice', async () => {
       const { tools } = await client.listTools()
       expect(tools.map(({ name }) => name)).toEqual(['read_text_file'])
@@ -70,7 +72,6 @@ test.for(['v1', 'v2', 'v2 auto'] as const)(
     await client.close()
     expect(payloads('tool_denied').map(({ reason }) => reason)).toEqual(['predicate_false', 'not_registered'])
   },
-  30_000,
 )
 
 test('a session that is killed ends a long call of the real everything server, which goes on', async () => {
