@@ -30,7 +30,7 @@ export interface Governed {
 const KEPT_OF_CALL = ['_meta', 'inputResponses', 'requestState'] as const
 
 /** Every so often somebody who asked for progress is told that a call waits. */
-export const WAITING_MS = 15_000
+const WAITING_MS = 15_000
 /** Progress has to grow, and the server's own begins after this one. */
 const WAITING_STEP = 1e-6
 

@@ -59,7 +59,6 @@ function malformed(detail: string): Classified {
 /** A request that is refused: an implementation's own code, as JSON-RPC 2.0, section 5.1, leaves room for. */
 export const REFUSED = -32050
 export const METHOD_NOT_FOUND = -32601
-export const INVALID_REQUEST = -32600
 
 /** A response that is an error. */
 export function errorAnswer(

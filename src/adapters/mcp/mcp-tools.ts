@@ -51,7 +51,7 @@ const OPTIONS = [
 const MAX_ERROR_LENGTH = 2000
 
 /** What a server answered was an error of the tool. */
-export class McpToolFailed extends Error {
+class McpToolFailed extends Error {
   override readonly name = 'McpToolFailed'
 }
 

@@ -32,20 +32,11 @@ const TERMINATE_MS = 600
 const DRAIN_MS = 250
 
 /**
- * A server that runs as a child process, in a process group of its own.
+ * The transport to a server that runs as a child process, in a process group of its own: one message per line.
  *
  * @example
- * const server = startServer('npx', ['-y', '@modelcontextprotocol/server-filesystem', '.'])
+ * const server = new ChildServer('npx', ['-y', '@modelcontextprotocol/server-filesystem', '.'])
  */
-export function startServer(
-  command: string,
-  args: readonly string[],
-  options: ServerOptions = {},
-): ChildServer {
-  return new ChildServer(command, args, options)
-}
-
-/** The transport to a server that is a child process: one message per line. */
 export class ChildServer implements McpTransport {
   onclose: (() => void) | undefined
   onerror: ((error: Error) => void) | undefined
@@ -62,7 +53,7 @@ export class ChildServer implements McpTransport {
   /** How it ended, in words; `undefined` while it runs. */
   #end: string | undefined
 
-  constructor(command: string, args: readonly string[], options: ServerOptions) {
+  constructor(command: string, args: readonly string[], options: ServerOptions = {}) {
     this.#command = command
     this.#args = args
     this.#options = options

@@ -4,7 +4,6 @@ import { WireError } from './wire-error.js'
 /** Errors of JSON-RPC 2.0. */
 export const PARSE_ERROR = -32_700
 export const INVALID_REQUEST = -32_600
-export const INTERNAL_ERROR = -32_603
 /** What servers of their own answer with; the SDKs use it for a connection that is closed. */
 export const CONNECTION_CLOSED = -32_000
 

@@ -1,7 +1,7 @@
 import { RE2JS } from 're2js'
 
 /** A longer text matches nothing: no rule is worth the time. */
-export const MAX_MATCHED_LENGTH = 16_384
+const MAX_MATCHED_LENGTH = 16_384
 
 /** Says whether a whole text matches. */
 export type Matches = (text: string) => boolean
