@@ -77,7 +77,9 @@ test('it ships the build and the documents, and no source, test or setting', () 
   const documents = ['CHANGELOG.md', 'COMPLIANCE.md', 'LICENSE', 'README.md', 'SECURITY.md', 'docs']
   const shipped = new Set(packed.map((path) => path.split('/')[0] as string))
   expect([...shipped]).toEqual(expect.arrayContaining(['LICENSE', 'dist', 'package.json']))
-  expect([...shipped].filter((name) => !['dist', 'package.json', 'schema', ...documents].includes(name))).toEqual([])
+  expect(
+    [...shipped].filter((name) => !['dist', 'package.json', 'schema', ...documents].includes(name)),
+  ).toEqual([])
 })
 
 test('it depends on two packages', () => {
