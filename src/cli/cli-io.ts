@@ -5,6 +5,8 @@ export interface Output {
   readonly columns: number
   /** Resolves when the next write is welcome; rejects with {@link OutputClosed}. */
   write(data: string | Uint8Array): Promise<void>
+  /** Gives up what nobody has read yet, so that the program can end. */
+  drop?(): void
 }
 
 /** The bytes of a log, in pieces cut anywhere. Iterating rejects with {@link LogUnreadable}. */

@@ -3,6 +3,9 @@ import { type CliIo, type Input, type Output, OutputClosed } from './cli-io.js'
 import { listNames, makeNewFile, readFileEnd, readFileLog, readStdinLog } from './read-log.js'
 import { run } from './run.js'
 
+/** True when something is not to be written any more: Node does not let go of it otherwise. */
+let isDropped = false
+
 function output(stream: NodeJS.WriteStream): Output {
   // A stream that breaks says so in the callback of the write; unheard, its event would end the process.
   stream.on('error', () => undefined)
@@ -13,6 +16,9 @@ function output(stream: NodeJS.WriteStream): Output {
       new Promise((resolve, reject) => {
         stream.write(data, (error) => (error ? reject(new OutputClosed(error)) : resolve()))
       }),
+    drop: () => {
+      isDropped = true
+    },
   }
 }
 
@@ -44,3 +50,4 @@ const io: CliIo = {
 }
 
 process.exitCode = await run(process.argv.slice(2), io)
+if (isDropped) process.exit()

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { JsonRpcMessage, McpTransport } from '../../adapters/mcp/transport.js'
 import type { Output } from '../cli-io.js'
 import { MessageLines } from './message-lines.js'
@@ -7,6 +8,8 @@ import { ConnectionFailed, WireError } from './wire-error.js'
 
 /** What may wait for a client that does not read: several messages of the largest size. */
 const MAX_UNREAD_MESSAGES = 8
+/** How long a client has to read the last answers. */
+const LAST_WORDS_MS = 500
 
 /** The client at the other end of standard input and output. */
 export class ClientStdio implements McpTransport {
@@ -54,7 +57,12 @@ export class ClientStdio implements McpTransport {
 
   async close(): Promise<void> {
     this.#end()
-    await this.#lastWrite
+    const isRead = await Promise.race([
+      this.#lastWrite.then(() => true),
+      wait(LAST_WORDS_MS, false, { ref: false }),
+    ])
+    // Whoever reads nothing any more would keep the program for ever.
+    if (!isRead) this.#output.drop?.()
   }
 
   async #read(): Promise<void> {
