@@ -17,6 +17,8 @@ test('five lines make the filesystem server read-only under one folder, and the 
     expect(stdout).toContain('read_text_file: Call the printer.')
     expect(stdout).not.toContain('Nobody is to read this.')
     expect(stdout).toContain('write_file: refused')
+    // The model reads which argument, and what is allowed.
+    expect(stdout).toContain('path: leads upwards (..); allowed: ./notes')
     expect(stdout.trimEnd().split('\n').slice(-5)).toEqual([
       'Call the printer.',
       'ran read_text_file',

@@ -15,6 +15,21 @@ export function isModern(params: Readonly<Record<string, unknown>>): boolean {
   return isMembers(meta) && Object.hasOwn(meta, PROTOCOL_VERSION)
 }
 
+/** So many faults of an input are named: a model mends one after the other anyway. */
+const MAX_ISSUES = 5
+const MAX_ISSUE_LENGTH = 200
+
+/** Why something was denied, in words for a model: what is wrong with its input, and with what the server says. */
+export function denialText({ message, issues = [] }: Denial, refusal: string | undefined): string {
+  const faults = issues
+    .slice(0, MAX_ISSUES)
+    .map(({ path, message: fault }) =>
+      `${path.join('.') || 'the input'}: ${fault}`.slice(0, MAX_ISSUE_LENGTH),
+    )
+  const why = refusal === undefined ? faults : [...faults, refusal]
+  return why.length === 0 ? message : `${message}: ${why.join('; ')}`
+}
+
 /** A denial as the model reads it: a tool error of the protocol, so that the loop goes on. */
 export function toolErrorAnswer(id: RequestId, text: string, modern: boolean): JsonRpcMessage {
   return {

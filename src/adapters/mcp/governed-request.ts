@@ -1,5 +1,5 @@
 import type { AnySession, Denial, DispatchResult, Session } from '../../index.js'
-import { denialAnswer, failureAnswer, isModern, toolAnswer, toolErrorAnswer } from './answers.js'
+import { denialAnswer, denialText, failureAnswer, isModern, toolAnswer, toolErrorAnswer } from './answers.js'
 import { expectCall, type ForwardedCall } from './forwarded-call.js'
 import { isMembers, type Members, type RequestId } from './json-rpc.js'
 import type { Delivered, Lane } from './lane.js'
@@ -67,8 +67,7 @@ export async function governRequest(lane: Lane, request: Governed): Promise<Deli
     if (call.answer !== undefined && (result.ok || call.isAnsweredWithError)) return call.answer
     if (result.ok) return own(toolAnswer(id, result.output, isModern(params)))
     const { denial } = result
-    const text = call.refusal === undefined ? denial.message : `${denial.message}: ${call.refusal}`
-    const shown = call.refused === undefined ? text : call.refused.denial.message
+    const shown = denialText(call.refused?.denial ?? denial, call.refusal)
     return own(isTool ? toolErrorAnswer(id, shown, isModern(params)) : denialAnswer(id, denial, shown))
   } catch (error) {
     return own(failureAnswer(id, error))
