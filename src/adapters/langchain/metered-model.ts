@@ -2,10 +2,11 @@ import { stampRetryable } from '@langchain/core/errors'
 import type { BaseMessage } from '@langchain/core/messages'
 import type { ChatGenerationChunk, ChatResult } from '@langchain/core/outputs'
 import { UnmeteredRequest, WritError } from '../../index.js'
+import { failed, statusOf, unlessStopped } from '../metered/failed-call.js'
 import { findSession } from '../metered/find-session.js'
 import { MeteredCall } from '../metered/metered-call.js'
+import { meteredStream } from '../metered/metered-stream.js'
 import { asOutermost } from '../metered/outermost.js'
-import { isNeverSent } from '../metered/send.js'
 import type { GovernedModelOptions } from './model-options.js'
 import { type ChatModel, readBounds, unmeteredPart } from './model-request.js'
 import { chargeAnswer, StreamMeter } from './model-usage.js'
@@ -29,12 +30,13 @@ export async function generate(
     const answer = await unlessStopped(
       call,
       asOutermost(() => ask({ ...options, signal: call.signal })),
+      true,
     )
     chargeAnswer(call, answer.generations)
     call.detach()
     return answer
   } catch (error) {
-    throw failed(call, error, false)
+    throw seen(call, error, false)
   }
 }
 
@@ -88,37 +90,12 @@ async function* stream<Part>(
     return
   }
   const meter = new StreamMeter(call)
-  let parts: AsyncGenerator<Part> | undefined
-  let isBegun = false
-  let isOver = false
-  try {
-    const begun = asOutermost(() => ask({ ...options, signal: call.signal }))
-    parts = begun
-    for (;;) {
-      const next = await unlessStopped(
-        call,
-        asOutermost(() => begun.next()),
-      )
-      if (next.done === true) break
-      isBegun = true
-      note(meter, next.value)
-      yield next.value
-      if (call.stopped !== undefined) throw call.stopped.reason
-    }
-    call.finishUnreported()
-    call.detach()
-    isOver = true
-  } catch (error) {
-    isOver = true
-    leave(parts)
-    throw failed(call, error, isBegun)
-  } finally {
-    // Whoever reads has gone.
-    if (!isOver) {
-      leave(parts)
-      call.stop(new DOMException('the stream was broken off', 'AbortError'))
-    }
-  }
+  yield* meteredStream(call, {
+    open: () => ask({ ...options, signal: call.signal }),
+    note: (part) => note(meter, part),
+    fail: (error, isBegun) => seen(call, error, isBegun),
+    heedsCaller: true,
+  })
 }
 
 /**
@@ -155,43 +132,7 @@ function final(error: unknown): unknown {
   return stampRetryable(error, false)
 }
 
-/** Waits no longer than the session and its caller do: not every model listens to its signal. */
-async function unlessStopped<T>(call: MeteredCall, work: PromiseLike<T>): Promise<T> {
-  const { signal } = call
-  let onAbort: (() => void) | undefined
-  const stopped = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(call.stopped === undefined ? signal.reason : call.stopped.reason)
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort)
-  })
-  try {
-    const result = await Promise.race([work, stopped])
-    if (call.stopped !== undefined) throw call.stopped.reason
-    return result
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
-  }
-}
-
-/**
- * Settles a call that failed.
- *
- * @param isBegun whether anything of the answer came: then it is charged.
- * @returns what its caller is to see.
- */
-function failed(call: MeteredCall, error: unknown, isBegun: boolean): unknown {
-  const { stopped } = call
-  const status = !isBegun && error instanceof Error && 'status' in error ? error.status : undefined
-  try {
-    if (typeof status === 'number') call.refuse({ name: 'HttpError', code: `HTTP_${status}` })
-    else if (!isBegun && isNeverSent(error)) call.refuse(error)
-  } catch (refusal) {
-    return final(refusal)
-  }
-  call.stop(error)
-  return final(stopped === undefined ? error : stopped.reason)
-}
-
-function leave(parts: AsyncGenerator<unknown> | undefined): void {
-  void Promise.resolve(parts?.return(undefined)).catch(() => undefined)
+/** Settles a call that failed. @returns what its caller is to see. */
+function seen(call: MeteredCall, error: unknown, isBegun: boolean): unknown {
+  return final(failed(call, error, statusOf(error), isBegun))
 }

@@ -1,14 +1,23 @@
 import type { MeteredCall } from './metered-call.js'
 import { isNeverSent } from './send.js'
 
-/** Waits no longer than the session lives: not every model listens to its signal. */
-export async function unlessStopped<T>(call: MeteredCall, work: PromiseLike<T>): Promise<T> {
+/**
+ * Waits no longer than the session lives: not every model listens to its signal.
+ *
+ * @param heedsCaller whether it waits no longer than its caller does, either; else the caller's own abort is for
+ *   the model to answer.
+ */
+export async function unlessStopped<T>(
+  call: MeteredCall,
+  work: PromiseLike<T>,
+  heedsCaller = false,
+): Promise<T> {
   const { signal } = call
   let onAbort: (() => void) | undefined
   const stopped = new Promise<never>((_resolve, reject) => {
     onAbort = () => {
-      // The caller's own abort is for the model to answer.
       if (call.stopped !== undefined) reject(call.stopped.reason)
+      else if (heedsCaller) reject(signal.reason)
     }
     if (signal.aborted) onAbort()
     else signal.addEventListener('abort', onAbort)
@@ -40,4 +49,9 @@ export function failed(call: MeteredCall, error: unknown, status: unknown, isBeg
   }
   call.stop(error)
   return stopped === undefined ? error : stopped.reason
+}
+
+/** The HTTP status that an error of a client has. */
+export function statusOf(error: unknown): unknown {
+  return error instanceof Error && 'status' in error ? error.status : undefined
 }

@@ -1,8 +1,9 @@
 import type { Model, ModelProvider, ModelRequest, ModelResponse, StreamEvent } from '@openai/agents'
 import { type AnySession, UnmeteredRequest, WritError } from '../../index.js'
-import { failed, unlessStopped } from '../metered/failed-call.js'
+import { failed, statusOf, unlessStopped } from '../metered/failed-call.js'
 import { findSession } from '../metered/find-session.js'
 import { MeteredCall } from '../metered/metered-call.js'
+import { meteredStream } from '../metered/metered-stream.js'
 import { asOutermost } from '../metered/outermost.js'
 import { type GovernedFetchOptions, readFetchOptions } from '../metered/settings.js'
 import { readBounds, unmeteredPart } from './model-request.js'
@@ -106,39 +107,12 @@ async function* getStreamedResponse(
     return
   }
   const call = begin(session, request, true, settings)
-  const meter = eventMeter(call)
-  let events: AsyncIterator<StreamEvent> | undefined
-  let isBegun = false
-  let isOver = false
-  try {
-    const sent = { ...request, signal: call.signal }
-    const begun = asOutermost(() => model.getStreamedResponse(sent)[Symbol.asyncIterator]())
-    events = begun
-    for (;;) {
-      const next = await unlessStopped(
-        call,
-        asOutermost(() => begun.next()),
-      )
-      if (next.done === true) break
-      isBegun = true
-      meter(next.value)
-      yield next.value
-      if (call.stopped !== undefined) throw call.stopped.reason
-    }
-    call.finishUnreported()
-    call.detach()
-    isOver = true
-  } catch (error) {
-    isOver = true
-    leave(events)
-    throw failed(call, error, statusOf(error), isBegun)
-  } finally {
-    // Whoever reads has gone.
-    if (!isOver) {
-      leave(events)
-      call.stop(new DOMException('the stream was broken off', 'AbortError'))
-    }
-  }
+  const sent = { ...request, signal: call.signal }
+  yield* meteredStream(call, {
+    open: () => model.getStreamedResponse(sent)[Symbol.asyncIterator](),
+    note: eventMeter(call),
+    fail: (error, isBegun) => failed(call, error, statusOf(error), isBegun),
+  })
 }
 
 /** The session that pays. @throws what refuses the call. */
@@ -157,14 +131,6 @@ function begin(
 ): MeteredCall {
   request.signal?.throwIfAborted()
   return new MeteredCall(session, readBounds(settings.model, request, isStreamed, settings), request.signal)
-}
-
-function statusOf(error: unknown): unknown {
-  return error instanceof Error && 'status' in error ? error.status : undefined
-}
-
-function leave(events: AsyncIterator<StreamEvent> | undefined): void {
-  void Promise.resolve(events?.return?.()).catch(() => undefined)
 }
 
 function readModelOptions<O extends GovernedProviderOptions>(label: string, options: O): Readonly<O> {
