@@ -72,21 +72,23 @@ describe('what goes out', () => {
     expect(http.seen.at(-1)?.method).toBe('DELETE')
   })
 
-  test('a notification arrives before what comes after it', async () => {
-    let release = (): void => undefined
-    const { http, client } = await connected(
+  test('a notification arrives, and is answered, before what comes after it', async () => {
+    let isTold = false
+    let wasTold: boolean | undefined
+    const { client } = await connected(
       server(({ message }, response) => {
+        if (message?.method === 'tools/list') wasTold ??= isTold
         if (message?.method !== 'notifications/initialized') return false
-        release = () => response.writeHead(202).end()
+        setTimeout(() => {
+          isTold = true
+          response.writeHead(202).end()
+        }, 200)
         return true
       }),
     )
     await client.hello()
-    client.send({ id: 1, method: 'tools/list' })
-    await http.heard(({ message }) => message?.method === 'notifications/initialized')
-    expect(http.seen.some(({ message }) => message?.method === 'tools/list')).toBe(false)
-    release()
-    await client.heard(({ id }) => id === 1)
+    await client.request(1, 'tools/list')
+    expect(wasTold).toBe(true)
     await client.leave()
   })
 })

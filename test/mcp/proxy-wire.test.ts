@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifyLog } from 'writ/verify'
@@ -50,7 +51,7 @@ describe('what a client sends that is no message', () => {
       -32600,
       8,
     ],
-  ])('%s: an error, and the connection goes on', async (_, line, code, id) => {
+  ])('%s: an error, and the connection goes on', async (name, line, code, id) => {
     const { client, log } = scripted()
     await client.hello()
     client.write(`${line}\n`)
@@ -61,7 +62,7 @@ describe('what a client sends that is no message', () => {
     })
     expect(await client.leave()).toBe(0)
     expect(recordsIn(log).filter(({ event }) => event === 'tool_call')).toHaveLength(1)
-    expect(client.stderr).toContain('writ mcp: the client: ')
+    expect(client.stderr).toContain(`writ mcp: the client: ${name === 'a batch' ? 'a batch' : ''}`)
   })
 
   test('bytes that are no UTF-8', async () => {
@@ -81,6 +82,18 @@ describe('what a client sends that is no message', () => {
     expect(client.messages.at(-1)).toMatchObject({ id: null, error: { code: -32700 } })
     expect(client.stderr).toContain('more than 2048 bytes')
     expect(recordsIn(log).filter(({ event }) => event === 'tool_call')).toHaveLength(1)
+    expect(recordsIn(log).at(-1)?.event).toBe('log_close')
+  })
+
+  test('a client that stops reading ends the connection, before its answers fill the memory', async () => {
+    const { client, log } = scripted({ maxMessageBytes: 65_536 })
+    await client.hello()
+    client.child.stdout.pause()
+    for (let id = 0; id < 200; id++) {
+      client.send({ id, method: 'tools/call', params: { name: 'big', arguments: { bytes: 50_000 } } })
+    }
+    await once(client.child, 'exit')
+    expect(client.stderr).toContain('the client does not read what it is sent')
     expect(recordsIn(log).at(-1)?.event).toBe('log_close')
   })
 

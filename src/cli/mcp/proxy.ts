@@ -61,7 +61,6 @@ async function connect(
     const stopped = server.close()
     await ended
     await stopped
-    relay.answerRest(by === 'server' ? `the server is gone: ${endOf(server)}` : 'the connection is closed')
     await client.close()
     await agent.close()
     return statusOf(by, server, notes)

@@ -28,19 +28,9 @@ export class Relay {
     server.onclose = () => this.#resolve('server')
   }
 
-  /** How many requests of the client have no answer yet. */
-  get openRequests(): number {
-    return this.#open.size
-  }
-
   /** Ends the connection from here. */
   end(): void {
     this.#resolve('proxy')
-  }
-
-  /** Answers every request that will get no other answer. */
-  answerRest(why: string): void {
-    for (const id of [...this.#open]) this.#refuse(id, CONNECTION_CLOSED, why)
   }
 
   #toServer(message: JsonRpcMessage): void {
@@ -56,22 +46,21 @@ export class Relay {
     }
     this.#server.send(message).catch((error: Error) => {
       if (id === null) this.#server.onerror?.(error)
-      else this.#refuse(id, CONNECTION_CLOSED, error.message)
+      else this.#refuse(id, error.message)
     })
   }
 
   #toClient(message: JsonRpcMessage): void {
     if (!Object.hasOwn(message, 'method')) {
       const id = idOf(message)
-      // An answer to nothing is no message for the client.
-      if (id === null || !this.#open.delete(id)) return
+      if (id !== null) this.#open.delete(id)
     }
     this.#client.send(message).catch(() => undefined)
   }
 
-  #refuse(id: string | number, code: number, why: string): void {
+  #refuse(id: string | number, why: string): void {
     if (!this.#open.delete(id)) return
-    const error = { code, message: `writ: ${why}` }
+    const error = { code: CONNECTION_CLOSED, message: `writ: ${why}` }
     this.#client.send({ jsonrpc: '2.0', id, error }).catch(() => undefined)
   }
 }
