@@ -97,7 +97,11 @@ function fileSystemNow(claimant: Claimant): number {
     fd = make(io, probe)
     return io.fstatSync(fd).mtimeMs
   } catch (cause) {
-    throw notMade(claimant, cause)
+    if ((cause as { code?: unknown }).code !== 'EEXIST') throw notMade(claimant, cause)
+    throw new AuditLocked(claimant.logPath, {
+      holder: 'another writer, opening it at this moment',
+      advice: '; try again',
+    })
   } finally {
     if (fd !== -1) {
       closeQuietly(io, fd)

@@ -265,6 +265,22 @@ describe('an opening that was cut off', () => {
     expect(readdirSync(join(path, '..'))).toEqual(['audit.jsonl'])
   })
 
+  test('is judged by one writer at a time: another that comes at the same moment is refused', async () => {
+    writeFileSync(`${lock}.next`, await killedWriter())
+    rmSync(lock)
+    silentFor(SILENT_SECONDS + 20, `${lock}.next`)
+    const { io } = new Disk()
+    const openSync: typeof io.openSync = (name, flags, mode) => {
+      if (name === `${lock}.now`) writeFileSync(name, 'of the other writer')
+      return io.openSync(name, flags, mode)
+    }
+    const refused = thrown(() => agentOn(fileSink(path, {}, seenFrom(ELSEWHERE, { ...io, openSync }))))
+    expect(refused).toMatchObject({ code: 'ERR_AUDIT_LOCKED', path })
+    expect(readFileSync(`${lock}.now`, 'utf8')).toBe('of the other writer')
+    await open().close()
+    expect(readdirSync(join(path, '..'))).toEqual(['audit.jsonl'])
+  })
+
   test('holds nobody up within reach of its socket', async () => {
     const here = { scope: SCOPE, takeSocket: () => ({ release: () => undefined }) }
     writeFileSync(`${lock}.next`, await killedWriter(here))
