@@ -70,7 +70,7 @@ test.for(['v1', 'v2', 'v2 auto'] as const)(
       message: expect.stringContaining('no session is open'),
     })
     await client.close()
-    expect(payloads('tool_denied').map(({ reason }) => reason)).toEqual(['predicate_false', 'not_registered'])
+    expect(payloads('tool_denied').map(({ reason }) => reason)).toEqual(['invalid_input', 'not_registered'])
   },
 )
 

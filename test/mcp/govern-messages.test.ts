@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { defineTool } from 'writ'
 import { govern, METHOD_TOOLS, mcpTool } from 'writ/mcp'
 import * as z from 'zod'
 import { bench, rejection } from '../support/agents.js'
@@ -285,20 +284,6 @@ test('outside of every session a call is refused, or passes where that was asked
   )
   expect(await observed.call('a')).toMatchObject({ result: { content: [] } })
   expect(await observed.ask('tasks/get')).toHaveProperty('error')
-})
-
-test('a tool that is no tool of a server runs here, and its output is the answer', async () => {
-  const here = defineTool({
-    inputSchema: z.object({ n: z.number() }),
-    execute: ({ n }) => ({ twice: 2 * n }),
-  })
-  const { agent } = bench({ budget, tools: { here } })
-  const wire = slowServer()
-  const client = new BareClient(govern(wire, { server: 'fs' }))
-  await agent.session('alice', async () => {
-    expect(textOf(await client.call('here', { n: 2 }))).toBe('{"twice":4}')
-  })
-  expect(wire.got('tools/call')).toEqual([])
 })
 
 test('an owner that throws when it is told of an error ends nothing', async () => {

@@ -103,14 +103,22 @@ test('what is not a tool is refused, and the connection goes on', async () => {
   const client = bench.start(['--config', config, '--', process.execPath, scriptedServer])
   await client.hello()
   let id = 0
-  for (const method of ['resources/read', 'prompts/get', 'tasks/get', 'server/shutdown', 'constructor']) {
+  const long = `x${'\u202e'.repeat(100_000)}`
+  for (const method of ['resources/read', 'prompts/get', 'tasks/get', 'constructor', long]) {
     id += 1
     expect(faultOf(await client.request(id, method, { uri: 'file:///etc/passwd' })), method).not.toBe('')
   }
   expect(await client.request(99, 'ping')).toMatchObject({ result: {} })
   expect(await client.leave()).toBe(0)
   const denied = recordsIn(log).filter(({ event }) => event === 'tool_denied')
-  expect(denied.map(({ payload }) => payload['tool'])).toEqual(['mcp_resources_read', 'mcp_prompts_get'])
+  const names = denied.map(({ payload }) => String(payload['tool']))
+  expect(names.slice(0, 4)).toEqual([
+    'mcp_resources_read',
+    'mcp_prompts_get',
+    'mcp/tasks/get',
+    'mcp/constructor',
+  ])
+  expect(names[4]?.length).toBeLessThan(300)
 })
 
 test('a budget that is used up refuses what comes after it, and says so', async () => {

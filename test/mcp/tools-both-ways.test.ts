@@ -22,6 +22,16 @@ function server(): McpServer {
     },
     async ({ a, b }) => ({ content: [{ type: 'text', text: String(a + b) }] }),
   )
+  made.registerTool(
+    'halve',
+    {
+      title: 'Halve',
+      inputSchema: z.object({ n: z.number() }),
+      outputSchema: z.object({ half: z.number() }),
+      annotations: { idempotentHint: true },
+    },
+    async ({ n }) => ({ content: [], structuredContent: { half: n / 2 } }),
+  )
   made.registerTool('fail', { inputSchema: z.object({}) }, async () => {
     throw new TypeError('the disk is full')
   })
@@ -73,7 +83,7 @@ test('a tool that nobody has accepted is left out, and one that was named is an 
   const refused: string[] = []
   const onRefused = (name: string, why: string) => refused.push(`${name}: ${why}`)
   expect(Object.keys(await mcpTools(client, { server: 'sums', pins, onRefused }))).toEqual(['add'])
-  expect(refused).toEqual(['fail: nobody has accepted its definition'])
+  expect(refused).toEqual(['halve', 'fail'].map((name) => `${name}: nobody has accepted its definition`))
   for (const name of ['fail', 'nothing']) {
     expect(await rejection(mcpTools(client, { server: 'sums', pins, tools: { [name]: {} } }))).toBeInstanceOf(
       TypeError,
@@ -142,6 +152,66 @@ test.for([
     expect(payloads('tool_denied').map(({ reason }) => reason)).toEqual(['invalid_input', 'not_registered'])
   },
 )
+
+test.for([
+  ['v1', () => new ClientV1(info), () => PairV1.createLinkedPair()],
+  ['v2', () => new ClientV2(info), () => PairV2.createLinkedPair()],
+] as const)(
+  'a tool that goes through an agent to a client of %s keeps what its server declares of it',
+  async ([line, make, pair]) => {
+    const upstream = await connected(line)
+    const look = defineTool({
+      inputSchema: z.object({}),
+      readOnly: true,
+      execute: () => ({ seen: [1, 2] }),
+    })
+    const tools = { ...(await mcpTools(upstream, { server: 'sums' })), look, double }
+    const { agent } = bench({ budget, tools })
+    const [ours, theirs] = pair()
+    const served = serveTools(agent, theirs as McpTransport, {
+      user: 'alice',
+      name: 's',
+      version: '1',
+      tools,
+    })
+    const client = make()
+    await (client as ClientV1).connect(ours as never)
+    const direct = (await upstream.listTools()).tools.map(({ execution: _, ...tool }: Served) => tool)
+    const listed = (await client.listTools()).tools
+    expect(listed.slice(0, 3)).toEqual(direct)
+    expect(listed[3]?.annotations).toEqual({ readOnlyHint: true })
+    expect(listed[4]).not.toHaveProperty('annotations')
+    const halves = { name: 'halve', arguments: { n: 3 } }
+    expect(await client.callTool(halves)).toEqual(await upstream.callTool(halves))
+    expect(await client.callTool(halves)).toMatchObject({ structuredContent: { half: 1.5 } })
+    expect(await client.callTool({ name: 'look' })).toMatchObject({
+      content: [{ type: 'text', text: '{"seen":[1,2]}' }],
+      structuredContent: { seen: [1, 2] },
+    })
+    expect(await client.callTool({ name: 'fail', arguments: {} })).toMatchObject({ isError: true })
+    await client.close()
+    await upstream.close()
+    await served
+  },
+)
+
+/** A tool as a client lists it; `execution` says how to call it as a task, which is not offered. */
+interface Served {
+  readonly execution?: unknown
+}
+
+test('what MCP has no form for is refused before anybody is served', async () => {
+  const text = defineTool({ inputSchema: z.string(), execute: () => 1 })
+  const { agent } = bench({ budget, tools: { text } })
+  const [, theirs] = PairV2.createLinkedPair()
+  const serve = (more: object) =>
+    serveTools(agent, theirs as McpTransport, { user: 'alice', name: 's', version: '1', ...more })
+  expect(await rejection(serve({}))).toMatchObject({
+    name: 'RangeError',
+    message: expect.stringContaining('text'),
+  })
+  expect(await rejection(serve({ tools: 'all' }))).toBeInstanceOf(TypeError)
+})
 
 test('a session that is killed answers what is under way and closes its connection', async () => {
   const spend = defineTool({

@@ -1,4 +1,5 @@
 import { type Denial, WritError } from '../../index.js'
+import type { Refusal } from './forwarded-call.js'
 import { errorAnswer, isMembers, REFUSED, type RequestId } from './json-rpc.js'
 import { ConnectionEnded, type Delivered } from './lane.js'
 import type { JsonRpcMessage } from './transport.js'
@@ -20,14 +21,14 @@ const MAX_ISSUES = 5
 const MAX_ISSUE_LENGTH = 200
 
 /** Why something was denied, in words for a model: what is wrong with its input, and with what the server says. */
-export function denialText({ message, issues = [] }: Denial, refusal: string | undefined): string {
+export function denialText({ message, tool, issues = [] }: Denial, refusal: Refusal | undefined): string {
+  if (refusal !== undefined) return `tool ${tool} was not run: ${refusal.text}`
   const faults = issues
     .slice(0, MAX_ISSUES)
     .map(({ path, message: fault }) =>
       `${path.join('.') || 'the input'}: ${fault}`.slice(0, MAX_ISSUE_LENGTH),
     )
-  const why = refusal === undefined ? faults : [...faults, refusal]
-  return why.length === 0 ? message : `${message}: ${why.join('; ')}`
+  return faults.length === 0 ? message : `${message}: ${faults.join('; ')}`
 }
 
 /** A denial as the model reads it: a tool error of the protocol, so that the loop goes on. */
@@ -40,16 +41,6 @@ export function toolErrorAnswer(id: RequestId, text: string, modern: boolean): J
       content: [{ type: 'text', text }],
       isError: true,
     },
-  }
-}
-
-/** The result of a tool that is not the server's. */
-export function toolAnswer(id: RequestId, output: unknown, modern: boolean): JsonRpcMessage {
-  const text = typeof output === 'string' ? output : (JSON.stringify(output) ?? '')
-  return {
-    jsonrpc: '2.0',
-    id,
-    result: { ...(modern ? { resultType: 'complete' } : {}), content: [{ type: 'text', text }] },
   }
 }
 

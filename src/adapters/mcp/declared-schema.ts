@@ -1,12 +1,11 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { RE2JS } from 're2js'
-import { isMembers } from './json-rpc.js'
+import { isMembers, type Members } from './json-rpc.js'
+import { marked, StepLimit } from './schema-steps.js'
 
 const MAX_SCHEMA_LENGTH = 256 * 1024
 const MAX_DEPTH = 64
-/** So many steps a check may take at one value, where all that it refers to is written out. */
-const MAX_STEPS = 100_000
 const MAX_SHOWN_LENGTH = 500
 
 const DRAFT_7 = /^https?:\/\/json-schema\.org\/draft-0[67]\/schema#?$/
@@ -30,7 +29,6 @@ const OPTIONS: Options = {
   ownProperties: true,
   // A schema that refers to itself many times over would be written out as often.
   inlineRefs: false,
-  addUsedSchema: false,
   logger: false,
   code: { regExp: linearRegExp },
 }
@@ -50,23 +48,27 @@ export function compileDeclared(schema: unknown): CheckArguments {
   if (JSON.stringify(schema).length > MAX_SCHEMA_LENGTH) {
     throw new RangeError(`it is longer than ${MAX_SCHEMA_LENGTH} characters`)
   }
-  if (stepsOf(schema, schema, new Set()) > MAX_STEPS) {
-    throw new RangeError(`it refers to itself so often that a check takes more than ${MAX_STEPS} steps`)
-  }
   const { $schema: dialect = 'https://json-schema.org/draft/2020-12/schema', ...rest } = schema
   const isDraft7 = typeof dialect === 'string' && DRAFT_7.test(dialect)
   if (!isDraft7 && !(typeof dialect === 'string' && DRAFT_2020.test(dialect))) {
     throw new RangeError('its $schema names a dialect that is not known')
   }
+  const steps = new StepLimit()
   let check: ValidateFunction
   try {
     // One for each tool: what one server names in its schema cannot be referred to by another.
-    check = (isDraft7 ? new Ajv(OPTIONS) : new Ajv2020(OPTIONS)).compile(rest)
+    const ajv = isDraft7 ? new Ajv(OPTIONS) : new Ajv2020(OPTIONS)
+    steps.addTo(ajv)
+    check = ajv.compile(marked(rest) as Members)
   } catch (cause) {
     throw new RangeError((cause as Error).message.slice(0, MAX_SHOWN_LENGTH), { cause })
   }
   if ('$async' in rest) throw new RangeError('it has $async')
-  return (input) => (check(input) === true ? undefined : textOf(check.errors))
+  return (input) => {
+    steps.reset()
+    // Objects that inherit nothing are equal to no object of a schema.
+    return check(structuredClone(input)) === true ? undefined : textOf(check.errors)
+  }
 }
 
 function textOf(errors: readonly ErrorObject[] | null | undefined): string {
@@ -83,33 +85,4 @@ function depthOf(value: unknown, depth = 0): number {
   let deepest = depth
   for (const member of Object.values(value)) deepest = Math.max(deepest, depthOf(member, depth + 1))
   return deepest
-}
-
-/** Schemas that are not checked unless something refers to them. */
-const DEFINITIONS: ReadonlySet<string> = new Set(['$defs', 'definitions'])
-
-/** Steps of a check, with each local reference written out once on the way to it; stops beyond the most. */
-function stepsOf(root: unknown, value: unknown, path: ReadonlySet<unknown>): number {
-  if (typeof value !== 'object' || value === null || path.has(value)) return 1
-  const inner = new Set(path).add(value)
-  let steps = 1
-  for (const [key, member] of Object.entries(value)) {
-    if (DEFINITIONS.has(key)) continue
-    const target = key === '$ref' && typeof member === 'string' ? targetOf(root, member) : member
-    steps += stepsOf(root, target, inner)
-    if (steps > MAX_STEPS) return steps
-  }
-  return steps
-}
-
-/** What a local reference refers to; `undefined` where that cannot be told, and the compiler has to. */
-function targetOf(root: unknown, reference: string): unknown {
-  if (!reference.startsWith('#')) return undefined
-  let target = root
-  for (const step of reference.slice(1).split('/').slice(1)) {
-    const key = step.replaceAll('~1', '/').replaceAll('~0', '~')
-    target =
-      typeof target === 'object' && target !== null ? (target as Record<string, unknown>)[key] : undefined
-  }
-  return target
 }

@@ -1,5 +1,7 @@
 import { type CheckArguments, compileDeclared } from './declared-schema.js'
+import type { Refusal } from './forwarded-call.js'
 import { isMembers, type Members } from './json-rpc.js'
+import { METHOD_PREFIX } from './methods.js'
 import type { PinCheck, ServerIdentity } from './pin-check.js'
 import { readToolName } from './tool-name.js'
 
@@ -10,7 +12,7 @@ const MAX_TOOLS = 10_000
 interface Declared {
   readonly text: string
   readonly definition: Members
-  refusal: string | undefined
+  refusal: Refusal | undefined
   check: CheckArguments | undefined
 }
 
@@ -54,7 +56,7 @@ export class DeclaredTools {
     return Array.from(await this.#list(ask), ([name, { definition, refusal }]) => ({
       name,
       definition,
-      refusal,
+      refusal: refusal?.text,
     }))
   }
 
@@ -63,18 +65,23 @@ export class DeclaredTools {
    *
    * @throws where the server cannot be asked, or does not answer with a list of tools.
    */
-  async refusalOf(name: string, input: unknown, ask: AskForTools): Promise<string | undefined> {
+  async refusalOf(name: string, input: unknown, ask: AskForTools): Promise<Refusal | undefined> {
     const declared = (await this.#list(ask)).get(name)
-    if (declared === undefined) return 'the server declares no tool of this name'
+    if (declared === undefined) {
+      return { code: 'not_declared', text: 'the server declares no tool of this name' }
+    }
     if (declared.refusal !== undefined) return declared.refusal
     try {
       declared.check ??= compileDeclared(declared.definition['inputSchema'])
     } catch (cause) {
-      declared.refusal = `the schema that the server declares cannot be used: ${(cause as Error).message}`
+      declared.refusal = unusable(
+        `the schema that the server declares cannot be used: ${(cause as Error).message}`,
+      )
       return declared.refusal
     }
-    const fault = declared.check(input)
-    return fault === undefined ? undefined : `the server's own schema does not allow this: ${fault}`
+    const fault = faultIn(declared.check, input)
+    if (fault === undefined) return undefined
+    return { code: 'server_schema', text: `the server's own schema does not allow this: ${fault}` }
   }
 
   /** Those of one page that may be shown: just as they were listed in full, and not refused. */
@@ -131,10 +138,12 @@ export class DeclaredTools {
     const { name } = tool
     const before = all.get(name as string)
     if (before !== undefined) {
-      before.refusal = 'the server declares it twice'
+      before.refusal = unusable('the server declares it twice')
       return
     }
-    const refusal = isMembers(tool['inputSchema']) ? undefined : 'the server declares no inputSchema for it'
+    const refusal = isMembers(tool['inputSchema'])
+      ? undefined
+      : unusable('the server declares no inputSchema for it')
     all.set(name as string, { text: JSON.stringify(tool), definition: tool, refusal, check: undefined })
   }
 
@@ -144,10 +153,14 @@ export class DeclaredTools {
     for (const [name, declared] of all) {
       const own = readToolName(name, this.#prefix)
       const other = own === undefined ? undefined : owners.get(own)
-      if (own === undefined) declared.refusal ??= 'an agent can have no tool of this name'
+      const isReserved = readToolName(name)?.startsWith(METHOD_PREFIX) === true
+      if (own === undefined) declared.refusal ??= unusable('an agent can have no tool of this name')
+      else if (isReserved) declared.refusal ??= unusable('its name is for a method of the protocol')
       else if (other === undefined) owners.set(own, name)
       else {
-        const refusal = `the server declares ${JSON.stringify(other)} and ${JSON.stringify(name)}, which are one name here`
+        const refusal = unusable(
+          `the server declares ${JSON.stringify(other)} and ${JSON.stringify(name)}, which are one name here`,
+        )
         declared.refusal = refusal
         const first = all.get(other)
         if (first !== undefined) first.refusal = refusal
@@ -164,11 +177,25 @@ export class DeclaredTools {
     for (const [name, declared] of all) {
       const said = verdicts.filter((each) => each.name === name)
       const against = said.find(({ verdict }) => verdict !== 'same')
-      if (said.length === 0) declared.refusal ??= 'nobody has accepted its definition'
+      if (said.length === 0) declared.refusal ??= unaccepted('nobody has accepted its definition')
       else if (against !== undefined) {
-        declared.refusal ??= `its definition is ${against.verdict}: ${against.why ?? 'nobody has accepted it'}`
+        declared.refusal ??= unaccepted(
+          `its definition is ${against.verdict}: ${against.why ?? 'nobody has accepted it'}`,
+        )
       }
     }
+  }
+}
+
+const unusable = (text: string): Refusal => ({ code: 'not_usable', text })
+const unaccepted = (text: string): Refusal => ({ code: 'not_accepted', text })
+
+/** A schema can ask for more than the stack holds: then nobody can say that the input is valid. */
+function faultIn(check: CheckArguments, input: unknown): string | undefined {
+  try {
+    return check(input)
+  } catch {
+    return 'they could not be checked'
   }
 }
 

@@ -1,6 +1,8 @@
 import type { AnySession } from '../../index.js'
-import { findSession, type SessionChoice } from '../metered/find-session.js'
+import { findSession } from '../metered/find-session.js'
 import { failureAnswer, inputRefused } from './answers.js'
+import { nextLabel } from './forwarded-call.js'
+import type { Ends, GateOptions } from './gate-options.js'
 import { type Governed, governRequest } from './governed-request.js'
 import {
   classify,
@@ -10,33 +12,17 @@ import {
   type Members,
   type RequestId,
 } from './json-rpc.js'
-import { CallCancelled, ConnectionEnded, type Deliver, type Delivered, Lane } from './lane.js'
-import type { PinCheck } from './pin-check.js'
-import { linkRequestSignal } from './request-signal.js'
+import { CallCancelled, ConnectionEnded, type Delivered, Lane } from './lane.js'
+import { recordRefused, refusalOfListening } from './permission.js'
+import { linkRequestSignal, onGivenUp } from './request-signal.js'
 import { clientRules, type Rules, serverRules } from './rules.js'
 import { ServerTools } from './server-tools.js'
-import { findSessionOfServer } from './session-of-server.js'
+import { sessionOf } from './session-of.js'
 import { readToolName } from './tool-name.js'
 import type { JsonRpcMessage } from './transport.js'
 
-export interface GateOptions extends SessionChoice {
-  readonly server: string
-  readonly prefix: string
-  readonly pins: PinCheck | undefined
-}
-
-/** The two ends of a connection. */
-export interface Ends {
-  readonly toServer: Deliver
-  readonly toClient: Deliver
-  readonly report: (error: Error) => void
-}
-
 /** What is under way when a connection ends has this long to be answered. */
 const END_TIMEOUT_MS = 1000
-
-/** Tells calls apart in the log of a session, whatever connections it has. */
-let labels = 0
 
 /** What stands between a client and a server: every message of either passes here, or does not pass. */
 export class Gate {
@@ -105,6 +91,7 @@ export class Gate {
           const text = isTool
             ? 'tools/call: the name is no string'
             : `${method.slice(0, 100)} is not governed, and so it is refused`
+          this.#run(async () => recordRefused(this.#sessionOf(rules), method), false)
           return rules.lane.reply(errorAnswer(id, METHOD_NOT_FOUND, text))
         }
         return this.#govern(rules, {
@@ -120,13 +107,18 @@ export class Gate {
   }
 
   #toolOf({ name }: Members): string | undefined {
+    if (typeof name !== 'string') return undefined
     // Of a name that no tool can have the session says that it has none.
-    return typeof name === 'string' ? (readToolName(name, this.#options.prefix) ?? name) : undefined
+    return readToolName(name, this.#options.prefix) ?? `${this.#options.server}/${name}`
   }
 
   #standIn({ tools }: Rules, method: string): string | undefined {
     const name = tools.get(method)
     return name && readToolName(name, this.#options.prefix)
+  }
+
+  #sessionOf({ from }: Rules): AnySession | undefined {
+    return sessionOf(from, this.#options, this.#client.lane.open.values())
   }
 
   #drop({ from }: Rules, what: string): void {
@@ -137,9 +129,11 @@ export class Gate {
     if (!rules.told.has(method)) return this.#drop(rules, 'a notification that is not known')
     if (method === 'notifications/tools/list_changed') this.#serverTools.forget()
     if (method === 'notifications/cancelled') {
-      const cancel = rules.lane.open.get(params['requestId'] as RequestId)?.cancel
+      const id = params['requestId'] as RequestId
+      const cancel = rules.lane.open.get(id)?.cancel
       // The other end is told once it has the request, and only then.
       if (cancel !== undefined) return cancel.abort(new CallCancelled('cancelled by whoever asked'))
+      rules.lane.forget(id)
     }
     return rules.lane.send(message, extra)
   }
@@ -153,7 +147,13 @@ export class Gate {
   ): Promise<void> {
     const { lane } = rules
     let filter = async (answer: Delivered): Promise<Delivered> => answer
-    if (method === 'tools/list') {
+    if (method === 'subscriptions/listen') {
+      const tool = this.#standIn(this.#client, 'resources/subscribe')
+      const refusal = await refusalOfListening(params, this.#options.server, tool, () =>
+        this.#sessionOf(rules),
+      )
+      if (refusal !== undefined) return lane.reply(refusal(id))
+    } else if (method === 'tools/list') {
       let session: AnySession | undefined
       try {
         session = findSession(this.#options)
@@ -170,17 +170,31 @@ export class Gate {
         return answer
       }
     }
+    return this.#handOn(lane, id, { message, extra }, async (answer) => filter(inputRefused(answer)))
+  }
+
+  /** Sends a request that nobody decides on, and its answer back. */
+  #handOn(
+    lane: Lane,
+    id: RequestId,
+    { message, extra }: Delivered,
+    filter: (answer: Delivered) => Promise<Delivered>,
+  ): Promise<void> {
     lane.open.set(id, {})
     const { sent, answer } = lane.ask(id, message, extra)
+    const unlink = onGivenUp(extra, () => lane.forget(id))
     this.#run(async () => {
       try {
-        const given = await filter(inputRefused(await answer))
+        const given = await filter(await answer)
         lane.open.delete(id)
         await lane.reply(given.message, given.extra)
       } catch (error) {
         if (!lane.open.delete(id)) throw error
-        // Whoever asked has been told by a send that failed.
-        if (await didSend(sent)) await lane.reply(failureAnswer(id, error))
+        // Nobody waits for the answer to what was cancelled, and who could not send has been told.
+        const isAwaited = !(error instanceof CallCancelled) && (await didSend(sent))
+        if (isAwaited) await lane.reply(failureAnswer(id, error))
+      } finally {
+        unlink()
       }
     })
     return sent
@@ -194,26 +208,14 @@ export class Gate {
     const { id, params, extra, isTool } = asked
     let session: AnySession | undefined
     try {
-      session =
-        rules.from === 'client'
-          ? findSession(this.#options)
-          : findSessionOfServer(this.#options, this.#client.lane.open.values())
+      session = this.#sessionOf(rules)
     } catch (error) {
       return lane.reply(failureAnswer(id, error))
     }
-    if (session === undefined) {
-      // Observed, as was asked for: there is no contract here.
-      lane.open.set(id, {})
-      const { sent, answer } = lane.ask(id, asked.message, extra)
-      this.#run(async () => {
-        const { message, extra: more } = await answer.finally(() => lane.open.delete(id))
-        await lane.reply(message, more)
-      })
-      return sent
-    }
+    // Observed, as was asked for: there is no contract here.
+    if (session === undefined) return this.#handOn(lane, id, asked, async (answer) => answer)
     const cancel = new AbortController()
     lane.open.set(id, { cancel, session })
-    labels += 1
     // A client that is no longer there says so here, where it closes the stream of its request.
     const unlink = linkRequestSignal(extra, cancel)
     const { _meta: _, ...rest } = params
@@ -221,13 +223,14 @@ export class Gate {
     const governed: Governed = {
       ...asked,
       session,
+      server: this.#options.server,
       signal: cancel.signal,
-      label: `${this.#options.server}/${labels}`,
+      label: nextLabel(this.#options.server),
       // A text would be taken for the JSON of an object.
       input: isTool ? (isMembers(given) ? given : [given]) : rest,
       refusalOf: async (input) => {
         if (!isTool) return undefined
-        if (task !== undefined) return 'a call as a task is not governed'
+        if (task !== undefined) return { code: 'not_usable', text: 'a call as a task is not governed' }
         return this.#serverTools.refusalOf(String(name), input, params, extra)
       },
       standIn: (method) => this.#standIn(this.#server, method),
@@ -241,8 +244,10 @@ export class Gate {
     })
   }
 
-  #run(work: () => Promise<void>): void {
-    const running = work().catch((error: unknown) => this.#report(error as Error))
+  #run(work: () => Promise<void>, isReported = true): void {
+    const running = work().catch((error: unknown) => {
+      if (isReported) this.#report(error as Error)
+    })
     this.#running.add(running)
     void running.finally(() => this.#running.delete(running))
   }

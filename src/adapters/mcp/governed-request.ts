@@ -1,14 +1,18 @@
-import type { AnySession, Denial, DispatchResult, Session } from '../../index.js'
-import { denialAnswer, denialText, failureAnswer, isModern, toolAnswer, toolErrorAnswer } from './answers.js'
-import { expectCall, type ForwardedCall } from './forwarded-call.js'
+import type { AnySession, DispatchResult, Session } from '../../index.js'
+import { denialAnswer, denialText, failureAnswer, isModern, toolErrorAnswer } from './answers.js'
+import { type ForwardedCall, type Refusal, whileExpected } from './forwarded-call.js'
 import { isMembers, type Members, type RequestId } from './json-rpc.js'
 import type { Delivered, Lane } from './lane.js'
 import { PASSED_TO_CLIENT } from './methods.js'
+import { permitted } from './permission.js'
+import { isMcpTool } from './probe.js'
 import type { JsonRpcMessage } from './transport.js'
 
 /** A request that the contract decides on. */
 export interface Governed {
   readonly session: AnySession
+  /** What the server is called here. */
+  readonly server: string
   readonly id: RequestId
   readonly message: JsonRpcMessage
   readonly params: Members
@@ -21,7 +25,7 @@ export interface Governed {
   readonly signal: AbortSignal
   /** What it is called in the log: `model_call_id`. */
   readonly label: string
-  refusalOf(input: unknown): Promise<string | undefined>
+  refusalOf(input: unknown): Promise<Refusal | undefined>
   /** The tool that stands for what the server asks of the client, if one does. */
   standIn(method: string): string | undefined
 }
@@ -42,12 +46,6 @@ class AnsweredWithError extends Error {
 /** What came back asks the client for something that the contract does not allow. */
 class InputRefused extends Error {
   override readonly name = 'InputRefused'
-  readonly denial: Denial
-
-  constructor(denial: Denial) {
-    super(denial.message)
-    this.denial = denial
-  }
 }
 
 /**
@@ -56,37 +54,42 @@ class InputRefused extends Error {
  * @returns what to answer.
  */
 export async function governRequest(lane: Lane, request: Governed): Promise<Delivered> {
-  const { session, id, label, tool, input, signal, isTool, params } = request
+  const { session, id, label, input, signal, isTool, params } = request
   const call = new Forwarding(lane, request)
-  const forget = expectCall(session, label, call)
   const waiting = call.sayWaiting()
   const own = (message: JsonRpcMessage): Delivered => ({ message, extra: undefined })
   try {
-    const asked = (session as Session).dispatch({ id: label, name: tool, input }, { signal })
-    const result: DispatchResult = await asked
+    // By the name of a tool of the agent's own, a server has none.
+    const isOwn = session.tools.includes(request.tool) && !(await isMcpTool(session, request.tool))
+    const name = isOwn ? `${request.server}/${request.tool}` : request.tool
+    const result: DispatchResult = await whileExpected(label, call, () =>
+      (session as Session).dispatch({ id: label, name, input }, { signal }),
+    )
     if (call.answer !== undefined && (result.ok || call.isAnsweredWithError)) return call.answer
-    if (result.ok) return own(toolAnswer(id, result.output, isModern(params)))
+    if (result.ok) throw new TypeError(`${name} did not ask the other end`)
     const { denial } = result
-    const shown = denialText(call.refused?.denial ?? denial, call.refusal)
+    const shown = call.refused ?? denialText(denial, call.refusal)
     return own(isTool ? toolErrorAnswer(id, shown, isModern(params)) : denialAnswer(id, denial, shown))
   } catch (error) {
     return own(failureAnswer(id, error))
   } finally {
     clearInterval(waiting)
-    forget()
   }
 }
 
 /** One request on its way to the other end. */
 class Forwarding implements ForwardedCall {
+  readonly session: AnySession
+  readonly server: string
+  isVetted = false
   /** What the other end answered. */
   answer: Delivered | undefined
   /** The answer is the other end's own error, and is handed on as such. */
   isAnsweredWithError = false
   /** Why the server's own declaration is against it. */
-  refusal: string | undefined
+  refusal: Refusal | undefined
   /** Why the answer is not handed on. */
-  refused: InputRefused | undefined
+  refused: string | undefined
   readonly #lane: Lane
   readonly #request: Governed
   #isSent = false
@@ -94,15 +97,26 @@ class Forwarding implements ForwardedCall {
   constructor(lane: Lane, request: Governed) {
     this.#lane = lane
     this.#request = request
+    this.session = request.session
+    this.server = request.server
   }
 
-  async refusalOf(input: unknown): Promise<string | undefined> {
-    try {
-      this.refusal = await this.#request.refusalOf(input)
-    } catch (cause) {
-      this.refusal = `the server could not be asked for its tools: ${(cause as Error).message}`
-    }
+  async vet(input: unknown, server: string | undefined): Promise<Refusal | undefined> {
+    this.refusal =
+      server === undefined || server === this.server
+        ? await this.#refusalOf(input)
+        : { code: 'other_server', text: `it is a tool of another server, ${server}` }
+    this.isVetted = this.refusal === undefined
     return this.refusal
+  }
+
+  async #refusalOf(input: unknown): Promise<Refusal | undefined> {
+    try {
+      return await this.#request.refusalOf(input)
+    } catch (cause) {
+      const text = `the server could not be asked for its tools: ${(cause as Error).message}`
+      return { code: 'not_declared', text }
+    }
   }
 
   async run(input: unknown, signal: AbortSignal): Promise<unknown> {
@@ -186,23 +200,17 @@ class Forwarding implements ForwardedCall {
   async #vetInputRequests(result: Members): Promise<void> {
     const { resultType, inputRequests } = result
     if (resultType === undefined || resultType === 'complete') return
-    const { session, label } = this.#request
+    const { session, label, server, signal } = this.#request
     const asked = isMembers(inputRequests) ? Object.entries(inputRequests) : []
     for (const [key, inner] of asked) {
-      const method = isMembers(inner) ? String(inner['method']) : ''
-      if (PASSED_TO_CLIENT.has(method)) continue
-      const id = `${label}/${key}`
-      const forget = expectCall(session, id, { refusalOf: async () => undefined, run: async () => null })
-      try {
-        const input = isMembers(inner) ? (inner['params'] ?? {}) : {}
-        const name = this.#request.standIn(method) ?? method
-        const given = await (session as Session).dispatch({ id, name, input })
-        if (!given.ok) {
-          this.refused = new InputRefused(given.denial)
-          throw this.refused
-        }
-      } finally {
-        forget()
+      const { method, params: input = {} } = isMembers(inner) ? inner : {}
+      if (PASSED_TO_CLIENT.has(String(method))) continue
+      // What stands for nothing has a name that no tool can have.
+      const name = this.#request.standIn(String(method)) ?? `mcp/${method}`
+      const given = await permitted(session, { id: `${label}/${key}`, name, input, server }, signal)
+      if (!given.ok) {
+        this.refused = given.denial.message
+        throw new InputRefused(this.refused)
       }
     }
   }

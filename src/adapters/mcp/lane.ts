@@ -75,7 +75,8 @@ export class Lane {
 
   /** Nobody waits for this answer any more. */
   forget(id: RequestId): void {
-    if (!this.#asked.delete(id)) return
+    if (!this.#asked.has(id)) return
+    this.failed(id, new CallCancelled('nobody waits for the answer any more'))
     this.#givenUp.add(id)
     const [oldest] = this.#givenUp
     if (this.#givenUp.size > MAX_GIVEN_UP) this.#givenUp.delete(oldest as RequestId)

@@ -6,6 +6,7 @@ import { DeclaredTools } from './declared-tools.js'
 import { isGoverned } from './govern.js'
 import { isMembers, type Members } from './json-rpc.js'
 import type { PinCheck } from './pin-check.js'
+import { noteDefinition, noteResult } from './tool-definition.js'
 import { readToolName } from './tool-name.js'
 
 /** A connected client of the official SDK, of either line. */
@@ -121,27 +122,29 @@ export async function mcpTools(
       refuse(name, `the schema that the server declares cannot be used: ${(cause as Error).message}`)
       continue
     }
-    tools[own] = defineTool<StandardSchema<Members, Members>, unknown, undefined>({
+    const tool = defineTool<StandardSchema<Members, Members>, unknown, undefined>({
       ...(typeof description === 'string' ? { description } : {}),
       readOnly,
       ...wanted?.[name],
       inputSchema,
       execute: (input, { signal }) => call(client, name, input, signal),
     })
+    noteDefinition(tool, definition)
+    tools[own] = tool
   }
   return tools
 }
 
 /** Calls a tool as either line of the SDK does: the first has a schema of the result before the options. */
 async function call(client: McpClient, name: string, input: unknown, signal: AbortSignal): Promise<unknown> {
-  const params = { name, arguments: input }
+  const params = { name, arguments: structuredClone(input) }
   const isV2 = 'getNegotiatedProtocolVersion' in client
   const result: unknown = await (isV2
     ? client.callTool(params, { signal })
     : client.callTool(params, undefined, { signal }))
   if (!isMembers(result)) throw new McpToolFailed('the server answered with no result')
   if (result['isError'] === true) throw new McpToolFailed(errorTextOf(result))
-  return result
+  return noteResult(result)
 }
 
 function errorTextOf({ content }: Members): string {
@@ -158,7 +161,8 @@ function schemaOf(declared: unknown): StandardSchema<Members, Members> {
       vendor: 'writ',
       validate: (value) => {
         const fault = isMembers(value) ? check(value) : 'expected an object'
-        return fault === undefined ? { value: value as Members } : { issues: [{ message: fault }] }
+        if (fault === undefined) return { value: value as Members }
+        return { issues: [{ message: fault, code: 'server_schema' } as { message: string }] }
       },
       jsonSchema: { input: () => structuredClone(declared) as Record<string, unknown> },
     },

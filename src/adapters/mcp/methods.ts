@@ -64,3 +64,6 @@ export const ASKED_OF_CLIENT: ReadonlyMap<string, string> = new Map([
   ['sampling/createMessage', METHOD_TOOLS['sampling/createMessage']],
   ['elicitation/create', METHOD_TOOLS['elicitation/create']],
 ])
+
+/** Begins the names of tools that stand for methods: no tool of a server has one of them. */
+export const METHOD_PREFIX = 'mcp_'

@@ -1,6 +1,6 @@
 import { readMember, readOptions, readText } from '../../core/guards.js'
-import type { AnthropicToolSchema, AnySession, Session } from '../../index.js'
-import { failureAnswer, isModern, toolAnswer, toolErrorAnswer } from './answers.js'
+import type { AnySession, McpToolSchema, Session, ToolSet } from '../../index.js'
+import { failureAnswer, isModern, toolErrorAnswer } from './answers.js'
 import {
   classify,
   errorAnswer,
@@ -10,6 +10,7 @@ import {
   type RequestId,
 } from './json-rpc.js'
 import { CallCancelled, ConnectionEnded } from './lane.js'
+import { servedMembers, servedResult } from './tool-definition.js'
 import type { JsonRpcMessage, McpTransport, SdkTransport } from './transport.js'
 
 export interface ServeToolsOptions {
@@ -18,15 +19,17 @@ export interface ServeToolsOptions {
   /** What the server calls itself, to whoever connects. */
   readonly name: string
   readonly version: string
+  /** The tools that the agent was made with: adds what a schema does not hold, such as annotations. */
+  readonly tools?: ToolSet
 }
 
 /** Whose tools are served: an `Agent` of this package. */
 interface ToolOwner {
-  toolSchemas(format: 'anthropic'): readonly AnthropicToolSchema[]
+  toolSchemas(format: 'mcp'): readonly McpToolSchema[]
   session(user: string, callback: (session: AnySession) => Promise<void>): Promise<void>
 }
 
-const OPTIONS = ['user', 'name', 'version'] as const satisfies readonly (keyof ServeToolsOptions)[]
+const OPTIONS = ['user', 'name', 'version', 'tools'] as const satisfies readonly (keyof ServeToolsOptions)[]
 
 const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
 const MODERN_VERSION = '2026-07-28'
@@ -53,18 +56,19 @@ export async function serveTools(
   if (typeof readMember(agent, 'toolSchemas') !== 'function') {
     throw new TypeError('serveTools: expected an Agent of writ')
   }
-  const { user, name, version } = readOptions('serveTools', options, OPTIONS)
+  const { user, name, version, tools: made = {} } = readOptions('serveTools', options, OPTIONS)
   const info = {
     name: readText('serveTools.name', name, 256),
     version: readText('serveTools.version', version, 256),
   }
-  const tools = agent
-    .toolSchemas('anthropic')
-    .map(({ name: tool, description, input_schema: inputSchema }) => ({
-      name: tool,
-      ...(description === undefined ? {} : { description }),
-      inputSchema,
-    }))
+  if (!isMembers(made)) throw new TypeError('serveTools.tools: expected an object of tools')
+  const tools = agent.toolSchemas('mcp').map((schema) => {
+    if (schema.inputSchema['type'] !== 'object') {
+      throw new RangeError(`serveTools: MCP wants an object as input, which that of ${schema.name} is not`)
+    }
+    const own = Object.hasOwn(made, schema.name) ? (made as ToolSet)[schema.name] : undefined
+    return { ...schema, ...servedMembers(own) }
+  })
   await agent.session(user as string, (session) =>
     new ToolServer(session, transport as McpTransport, tools, info).serve(),
   )
@@ -162,13 +166,18 @@ class ToolServer {
       case 'tools/list':
         return answer({ tools: this.#tools, ...uncached })
       case 'tools/call':
-        return this.#call(id, params, signal)
+        return this.#call(id, params, signal, answer)
       default:
         return errorAnswer(id, METHOD_NOT_FOUND, `${method.slice(0, 100)} is not offered`)
     }
   }
 
-  async #call(id: RequestId, params: Members, signal: AbortSignal): Promise<JsonRpcMessage> {
+  async #call(
+    id: RequestId,
+    params: Members,
+    signal: AbortSignal,
+    answer: (result: Members) => JsonRpcMessage,
+  ): Promise<JsonRpcMessage> {
     const { name, arguments: input = {} } = params
     if (typeof name !== 'string' || !isMembers(input)) {
       return errorAnswer(id, INVALID_PARAMS, 'tools/call: expected a name and an object of arguments')
@@ -177,7 +186,7 @@ class ToolServer {
     const request = { id: `mcp/${this.#calls}`, name, input }
     const result = await (this.#session as Session).dispatch(request, { signal })
     return result.ok
-      ? toolAnswer(id, result.output, isModern(params))
+      ? answer(servedResult(result.output))
       : toolErrorAnswer(id, result.denial.message, isModern(params))
   }
 }

@@ -1,8 +1,10 @@
 import type { AnySession } from '../../index.js'
 import { type AskForTools, DeclaredTools } from './declared-tools.js'
+import type { Refusal } from './forwarded-call.js'
 import { isMembers, type Members } from './json-rpc.js'
 import type { Delivered, Lane } from './lane.js'
 import type { PinCheck } from './pin-check.js'
+import { isMcpTool } from './probe.js'
 import { readToolName } from './tool-name.js'
 import type { JsonRpcMessage } from './transport.js'
 
@@ -64,7 +66,7 @@ export class ServerTools {
     input: unknown,
     params: Members,
     extra: object | undefined,
-  ): Promise<string | undefined> {
+  ): Promise<Refusal | undefined> {
     return this.#declared.refusalOf(name, input, this.#asker(params, extra))
   }
 
@@ -80,11 +82,11 @@ export class ServerTools {
     if (!isMembers(result)) return answer
     if (!Array.isArray(result['tools'])) throw new TypeError('the answer to tools/list is no list of tools')
     const shown = await this.#declared.shown(result['tools'], this.#asker(params, extra))
-    const names = new Set(session.state === 'open' ? session.tools : [])
-    const tools = shown.filter((tool) => {
+    const tools: unknown[] = []
+    for (const tool of shown) {
       const own = readToolName(String((tool as Members)['name']), this.#prefix)
-      return own !== undefined && names.has(own)
-    })
+      if (own !== undefined && session.state === 'open' && (await isMcpTool(session, own))) tools.push(tool)
+    }
     // The next session may have others: a client that keeps this one would show them the wrong tools.
     const uncached = 'ttlMs' in result ? { ttlMs: 0, cacheScope: 'private' } : {}
     return { message: { ...message, result: { ...result, ...uncached, tools } }, extra: answer.extra }
