@@ -28,6 +28,7 @@ for (const major of MAJORS) {
   const { ai } = major
   for (const api of ['chat', 'responses'] as const) {
     adapterSuite(`ai ${major.major} ${api}`, {
+      readsOn: true,
       wire: openAiWire,
       abortError: 'DOMException',
       client: (provider, options) => {

@@ -44,6 +44,7 @@ adapterSuite('langchain models', {
 })
 
 adapterSuite('langchain agents', {
+  readsOn: true,
   wire: openAiWire,
   abortError: 'DOMException',
   counts: 'all',

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   type AnySession,
   BudgetExceeded,
@@ -38,6 +38,8 @@ export interface Subject {
   readonly isReasoningHidden?: boolean
   /** Likewise, when it is aborted before the call is made; `abortError` when absent. */
   readonly abortedError?: string
+  /** True where a stream that nobody reads any more is read on, and the end of the session is what stops it. */
+  readonly readsOn?: boolean
   /**
    * What is one call: each try of it, as an adapter at the connection sees them, or all of them together, as
    * one around a client does that tries again. `each` when absent.
@@ -67,6 +69,7 @@ const calls = (b: Bench<Record<never, never>>) => b.payloads('llm_call')
 /** The cases that every adapter of a model SDK has to meet. */
 export function adapterSuite(name: string, subject: Subject): void {
   const { wire, client, abortError, abortedError = abortError, counts = 'each', isReasoningHidden } = subject
+  const { readsOn = false } = subject
   const start = async (...plans: Plan[]) => {
     const provider = await provide(wire, ...plans)
     return { provider, governed: client(provider) }
@@ -292,6 +295,10 @@ export function adapterSuite(name: string, subject: Subject): void {
           if (seen === 3) break
         }
         expect(s.state).toBe('open')
+        if (readsOn) return
+        // By the break: the end of the session would stop every call that still runs.
+        expect(await provider.asked[0]?.closed).toEqual({ whole: false })
+        await vi.waitFor(() => expect(calls(b)).toHaveLength(1))
       })
       expect(await provider.asked[0]?.closed).toEqual({ whole: false })
       expect(calls(b)).toMatchObject([{ output_tokens: 3, metering: 'estimated' }])
