@@ -87,6 +87,21 @@ describe('every way to call a model is metered', () => {
     expect(model.asked).toHaveLength(calls)
   })
 
+  test('also by what a model makes another one of itself with, as those of some providers do', async () => {
+    const inner = new ScriptedChat()
+    class Copying extends ScriptedChat {
+      override withConfig(): never {
+        return inner as never
+      }
+    }
+    const b = start()
+    await b.agent.session('alice', () =>
+      governedModel<ScriptedChat>(new Copying()).withConfig({}).invoke('hi'),
+    )
+    expect(inner.asked).toHaveLength(1)
+    expect(b.payloads('llm_call')).toHaveLength(1)
+  })
+
   test('the model itself is left as it is', async () => {
     const model = new ScriptedChat(['one', 'two'])
     const governed = governedModel(model)
