@@ -54,7 +54,7 @@ const ENTRIES = {
   google: { maxBytes: 44_000, text: [/["'`]node:/], packages: ['zod', '@google', 'jose'], node: false },
   'ai-sdk': { maxBytes: 48_000, text: [/["'`]node:/], packages: ['zod', 'jose', 'ai'], node: false },
   mcp: {
-    maxBytes: 60_000,
+    maxBytes: 64_000,
     text: [/["'`]node:/],
     packages: ['zod', 'jose', '@modelcontextprotocol/sdk', '@modelcontextprotocol/client'],
     node: false,
