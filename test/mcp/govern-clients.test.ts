@@ -74,6 +74,28 @@ test.for(['v1', 'v2', 'v2 auto'] as const)(
   },
 )
 
+test('ten thousand calls at once of the real everything server are each answered, counted and recorded', {
+  timeout: 60_000,
+}, async () => {
+  const CALLS = 10_000
+  const { agent, payloads } = bench({ budget: { toolCalls: CALLS }, tools: { echo: mcpTool() } })
+  const [made, transport] = CLIENTS.v2([mainOf('server-everything')])
+  const client = made as ClientV1
+  await client.connect(govern(transport as StdioV1, { server: 'everything' }))
+  await agent.session('alice', async (session) => {
+    const asked = Array.from({ length: CALLS }, async (_, n) => {
+      const { content } = await client.callTool({ name: 'echo', arguments: { message: `n${n}` } })
+      return (content as readonly { text: string }[])[0]?.text
+    })
+    expect(await Promise.all(asked)).toEqual(asked.map((_, n) => `Echo: n${n}`))
+    expect(session.usage().toolCalls).toBe(CALLS)
+  })
+  const finished = payloads('tool_result').map(({ call_id }) => call_id)
+  expect(new Set(finished).size).toBe(CALLS)
+  expect(new Set(payloads('tool_call').map(({ call_id }) => call_id))).toEqual(new Set(finished))
+  await client.close()
+})
+
 test('a session that is killed ends a long call of the real everything server, which goes on', async () => {
   const { agent, payloads } = bench({
     budget: { usd: 1 },
