@@ -36,6 +36,34 @@ test('a server cannot have a tool of the agent called by declaring one of the sa
   expect(payloads('tool_denied').map(({ tool }) => tool)).toEqual(['fs/pay', 'fs/mcp_prompts_get'])
 })
 
+test('a tool of the agent that has the name of a method decides nothing of it', async () => {
+  const execute = vi.fn()
+  const own = defineTool({ inputSchema: z.any(), execute })
+  const { agent, payloads } = bench<ToolSet>({ budget, tools: { mcp_resources_subscribe: own } })
+  const wire = serverOf()
+  const client = new BareClient(govern(wire, { server: 'fs' }))
+  await agent.session('alice', async () => {
+    const listen = { notifications: { resourceSubscriptions: ['file:///a'] } }
+    expect(await client.ask('subscriptions/listen', listen)).toHaveProperty('error')
+  })
+  expect(execute).not.toHaveBeenCalled()
+  expect(wire.got('subscriptions/listen')).toEqual([])
+  expect(payloads('tool_denied')).toMatchObject([{ tool: 'mcp/mcp_resources_subscribe' }])
+})
+
+test('a server that declares something else each time shows nothing', async () => {
+  let asked = 0
+  const wire = new ScriptedTransport(() => {
+    asked += 1
+    return { tools: [{ ...listed('read'), description: `${asked}` }] }
+  })
+  const { agent } = bench({ budget, tools: { read: mcpTool() } })
+  const client = new BareClient(govern(wire, { server: 'fs' }))
+  await agent.session('alice', async () => {
+    expect(await shown(client)).toEqual([])
+  })
+})
+
 test('a tool of one server is not called on another', async () => {
   const { agent, payloads } = bench({ budget, tools: { read: mcpTool({ server: 'files' }) } })
   const wire = serverOf('read')

@@ -107,8 +107,8 @@ export class DeclaredTools {
 
   async #listAll(ask: AskForTools): Promise<ReadonlyMap<string, Declared>> {
     const all = new Map<string, Declared>()
-    const cursors = new Set<string>()
     let cursor: string | undefined
+    let pages = 0
     do {
       const page = await ask(cursor)
       if (!isMembers(page) || !Array.isArray(page['tools'])) {
@@ -119,11 +119,9 @@ export class DeclaredTools {
       if (nextCursor !== undefined && typeof nextCursor !== 'string') {
         throw new TypeError('the answer to tools/list has a nextCursor that is no string')
       }
-      if (all.size > MAX_TOOLS || cursors.size >= MAX_PAGES || (nextCursor && cursors.has(nextCursor))) {
-        throw new RangeError('the list of tools has no end')
-      }
+      pages += 1
+      if (all.size > MAX_TOOLS || pages > MAX_PAGES) throw new RangeError('the list of tools has no end')
       cursor = nextCursor
-      if (cursor !== undefined) cursors.add(cursor)
     } while (cursor !== undefined)
     this.#refuseShared(all)
     this.#refuseUnpinned(all)
