@@ -247,9 +247,11 @@ test('a server that goes away answers what is under way, and its transport is cl
   const client = new BareClient(govern(wire, { server: 'fs' }))
   await agent.session('alice', async () => {
     const call = client.call('slow')
+    const passed = client.ask('resources/list')
     await turn()
     await wire.close()
     expect(textOf(await call)).toBe('the connection has ended')
+    expect(await passed).toMatchObject({ error: { message: 'the connection has ended' } })
     await turn()
     expect(client.isClosed).toBe(true)
   })
