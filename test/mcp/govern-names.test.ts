@@ -51,6 +51,20 @@ test('a tool of the agent that has the name of a method decides nothing of it', 
   expect(payloads('tool_denied')).toMatchObject([{ tool: 'mcp/mcp_resources_subscribe' }])
 })
 
+test.for(['{"a":1}', 7, null, [{ a: 1 }]])(
+  'arguments that are %j are no object, and are not sent',
+  async (given) => {
+    const { agent, payloads } = bench({ budget, tools: { read: mcpTool() } })
+    const wire = serverOf('read')
+    const client = new BareClient(govern(wire, { server: 'fs' }))
+    await agent.session('alice', async () => {
+      expect(textOf(await client.call('read', given))).toContain('expected an object')
+    })
+    expect(wire.got('tools/call')).toEqual([])
+    expect(payloads('tool_denied')).toMatchObject([{ reason: 'invalid_input' }])
+  },
+)
+
 test('a server that declares something else each time shows nothing', async () => {
   let asked = 0
   const wire = new ScriptedTransport(() => {
