@@ -13,8 +13,8 @@ export interface ForwardedCall {
   readonly session: AnySession
   /** What the server is called here. */
   readonly server: string
-  /** True once it was found that nothing which the server declares is against its input. */
-  readonly isVetted: boolean
+  /** True once it was found that nothing which the server declares is against just this input. */
+  isVetted(input: unknown): boolean
   /** Whether it may be made with this input, as far as its server is concerned; `undefined` where it may. */
   vet(input: unknown, server: string | undefined): Promise<Refusal | undefined>
   /** The contract allows it with just this input: hands it on. @returns what is answered. */

@@ -81,7 +81,6 @@ export async function governRequest(lane: Lane, request: Governed): Promise<Deli
 class Forwarding implements ForwardedCall {
   readonly session: AnySession
   readonly server: string
-  isVetted = false
   /** What the other end answered. */
   answer: Delivered | undefined
   /** The answer is the other end's own error, and is handed on as such. */
@@ -92,6 +91,8 @@ class Forwarding implements ForwardedCall {
   refused: string | undefined
   readonly #lane: Lane
   readonly #request: Governed
+  /** What was found to be allowed: somebody else may use the id of this call for another one. */
+  #vetted: string | undefined
   #isSent = false
 
   constructor(lane: Lane, request: Governed) {
@@ -106,8 +107,12 @@ class Forwarding implements ForwardedCall {
       server === undefined || server === this.server
         ? await this.#refusalOf(input)
         : { code: 'other_server', text: `it is a tool of another server, ${server}` }
-    this.isVetted = this.refusal === undefined
+    if (this.refusal === undefined) this.#vetted = JSON.stringify(input)
     return this.refusal
+  }
+
+  isVetted(input: unknown): boolean {
+    return this.#vetted !== undefined && this.#vetted === JSON.stringify(input)
   }
 
   async #refusalOf(input: unknown): Promise<Refusal | undefined> {

@@ -65,7 +65,7 @@ export function mcpTool<In extends StandardSchema = typeof ANY_OBJECT>(
     ...rest,
     inputSchema: vetting(inputSchema, server),
     when: (input, context: ToolContext) => {
-      if (findCall(context.modelCallId)?.isVetted !== true) return false
+      if (findCall(context.modelCallId)?.isVetted(input) !== true) return false
       return when === undefined ? true : when(input, context)
     },
     execute: (input, { session, modelCallId, signal }) => {

@@ -137,7 +137,7 @@ export async function mcpTools(
 
 /** Calls a tool as either line of the SDK does: the first has a schema of the result before the options. */
 async function call(client: McpClient, name: string, input: unknown, signal: AbortSignal): Promise<unknown> {
-  const params = { name, arguments: structuredClone(input) }
+  const params = { name, arguments: input }
   const isV2 = 'getNegotiatedProtocolVersion' in client
   const result: unknown = await (isV2
     ? client.callTool(params, { signal })

@@ -13,7 +13,13 @@ export async function permitted(
 ): Promise<DispatchResult> {
   const { id, input, server } = call
   const name = (await isMcpTool(session, call.name)) ? call.name : `mcp/${call.name}`
-  const forwarded = { session, server, isVetted: true, vet: async () => undefined, run: async () => null }
+  const forwarded = {
+    session,
+    server,
+    isVetted: () => true,
+    vet: async () => undefined,
+    run: async () => null,
+  }
   return whileExpected(id, forwarded, () =>
     (session as Session).dispatch({ id, name, input }, signal === undefined ? {} : { signal }),
   )
