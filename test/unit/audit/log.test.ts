@@ -393,6 +393,22 @@ describe('a line', () => {
     expect(sink.lines.at(-1)).toContain('"task":{"$omitted":"too_large"}')
   })
 
+  test.each([
+    [0, [-1, 0, 0]],
+    [1, [-1, 0, 1]],
+    [99, [-1, 0, 1]],
+    [-7, [-1, -1, -1]],
+    [Number.NaN, [-1, -1, -1]],
+    [undefined, [-1, -1, -1]],
+  ])('says what the sink has stored, where that can be: %s', (claim, synced) => {
+    const sink = new ScriptedSink()
+    Object.defineProperty(sink, 'syncedSeq', { value: claim })
+    const log = AuditLog.of(sink, fakeClock())
+    log.append('charge', '{}')
+    log.append('charge', '{}')
+    expect(sink.lines.map((line) => (JSON.parse(line) as { synced: unknown }).synced)).toEqual(synced)
+  })
+
   test('claims no more to be stored than there is, whatever the sink says', async () => {
     for (const claim of [Number.NaN, 99, 2 ** 60, -7, 0.5, '3' as never]) {
       const sink = new ScriptedSink({ durable: true, syncedSeq: () => claim })
@@ -409,6 +425,81 @@ test('a chain that a sink holds is continued: same log id, next seq, its hash', 
   await runOneSession(sink)
   const report = await verifyLog(fileOf([...lines, ...sink.lines]))
   expect(report).toMatchObject({ verdict: 'UNANCHORED', size: 9, logId: last.log_id })
+})
+
+describe('a sink that has something to say when it opens', () => {
+  const lines = chain([{}, {}, {}])
+  const { log_id: logId, hash } = JSON.parse(lines[2] ?? '') as AuditRecord
+  const recovered = { offset: 9, bytes: 120, sha256: 'ab' }
+  const previous = { file: 'audit.000000000000.jsonl', size: 3, hash }
+
+  test.each<[name: string, head: object, events: string[]]>([
+    ['nothing', {}, ['log_open', 'session_start']],
+    ['a recovery', { recovered }, ['log_recovered', 'log_open']],
+    ['a recovery, and a key', { recovered, announce: { key: 'k' } }, ['log_recovered', 'log_open']],
+    ['a recovery in a new file', { recovered, announce: { previous } }, ['log_open', 'log_recovered']],
+    ['a new file', { announce: { previous } }, ['log_open', 'session_start']],
+  ])('%s', async (_, head, events) => {
+    const sink = new ScriptedSink({ open: () => ({ logId, size: 3, hash, ...head }) })
+    await runOneSession(sink)
+    expect(sink.events.slice(0, 2)).toEqual(events)
+    expect(sink.payloads('log_open')).toMatchObject([
+      { writer: expect.any(String), ...('announce' in head ? (head.announce as object) : {}) },
+    ])
+    expect(sink.payloads('log_recovered')).toEqual('recovered' in head ? [recovered] : [])
+    for (const line of sink.lines.slice(0, 1)) expect(JSON.parse(line)).not.toHaveProperty('session_id')
+    expect((await verifyLog(fileOf([...lines, ...sink.lines]))).verdict).toBe('UNANCHORED')
+  })
+
+  test('or later, of its own work', async () => {
+    const sink = new ScriptedSink()
+    const agent = agentOn(sink)
+    sink.host?.record?.('anchor_failed', { size: 1 })
+    sink.host?.record?.('log_open', { previous })
+    await agent.close()
+    expect(sink.events).toEqual(['log_open', 'anchor_failed', 'log_open', 'log_close'])
+    expect(sink.payloads('anchor_failed')).toEqual([{ size: 1 }])
+    expect(sink.payloads('log_open')[1]).toMatchObject({ writer: expect.any(String), previous })
+    expect(await verdictOf(sink)).toBe('UNANCHORED')
+  })
+})
+
+describe('a log that has failed', () => {
+  test('asks its primary for nothing more', async () => {
+    const sink = new ScriptedSink({ durable: true, flushSync: () => fail() })
+    const log = AuditLog.of(sink, fakeClock())
+    const failure = thrown(() => log.flushSync())
+    expect(log.failure).toBe(failure)
+    const { length } = sink.calls
+    expect(thrown(() => log.flushSync())).toBe(failure)
+    expect(await rejection(log.flush() as Promise<void>)).toBe(failure)
+    expect(thrown(() => log.append('charge', '{}'))).toBe(failure)
+    expect(sink.calls).toHaveLength(length)
+    expect(await rejection(log.release())).toBe(failure)
+  })
+
+  test('says why: it is closed, or its sink is not as it has to be', async () => {
+    const logOn = (script: ConstructorParameters<typeof ScriptedSink>[0]): AuditLog =>
+      AuditLog.of(new ScriptedSink({ name: 'odd', ...script }), fakeClock())
+    const append = logOn({ append: ({ seq }) => (seq === 1 ? Promise.resolve() : undefined) })
+    expect(thrown(() => append.append('charge', '{}'))).toMatchObject({
+      message: expect.stringContaining('sink odd: append must be synchronous'),
+    })
+    expect(await rejection(logOn({ flush: () => 1 as never }).flush() as Promise<void>)).toMatchObject({
+      message: expect.stringContaining('sink odd: flush must return a promise or undefined'),
+    })
+    const nested: AuditLog = logOn({
+      append: ({ seq }) => (seq === 1 ? nested.append('charge', '{}') : undefined),
+    })
+    expect(thrown(() => nested.append('charge', '{}'))).toMatchObject({
+      message: expect.stringContaining('may not write to the log'),
+    })
+    const closed = logOn({})
+    await closed.release()
+    for (const failure of [thrown(() => closed.append('charge', '{}')), closed.failure]) {
+      expect(failure).toMatchObject({ message: expect.stringContaining('the log is closed') })
+    }
+  })
 })
 
 test('the disk says what failed, and where', async () => {
