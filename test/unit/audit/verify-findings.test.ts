@@ -140,22 +140,67 @@ test('recoveries, with how much was set aside', async () => {
   expect(findings[0]?.detail).toContain('240 bytes')
 })
 
-test('records that other sinks lost, by sink', async () => {
-  const dropped = (sink: unknown, count: unknown) => ({
-    event: 'sink_dropped',
+describe('records that other sinks lost', () => {
+  const dropped = (sink: unknown, count: unknown, event = 'sink_dropped'): LineParts => ({
+    event,
     payload: JSON.stringify({ sink, count }),
     ts,
   })
-  const findings = await findingsOf([
-    dropped('webhook', 3),
-    dropped('stdout', 1),
-    dropped('webhook', 4),
-    dropped('x', -1),
-  ])
-  expect(findings).toMatchObject([
-    { kind: 'records_dropped', count: 7, seq: 0, detail: expect.stringContaining('webhook') },
-    { kind: 'records_dropped', count: 1, seq: 1, detail: expect.stringContaining('stdout') },
-  ])
+
+  test('are counted by sink', async () => {
+    const parts = [dropped('webhook', 3), dropped('stdout', 1), dropped('webhook', 4)]
+    expect(await findingsOf(parts)).toMatchObject([
+      { kind: 'records_dropped', count: 7, seq: 0, detail: 'records were lost by the sink webhook' },
+      { kind: 'records_dropped', count: 1, seq: 1, detail: 'records were lost by the sink stdout' },
+    ])
+  })
+
+  test.each([-1, 0, 1.5, 2 ** 53, '3', null, [3]])('are none where the number is %j', async (count) => {
+    expect(await findingsOf([dropped('x', count)])).toEqual([])
+  })
+
+  test('are of a sink without a name where that is none, or too long', async () => {
+    const names = ['x'.repeat(200), 'x'.repeat(201), 7, null]
+    expect(await findingsOf(names.map((name) => dropped(name, 1)))).toMatchObject([
+      { count: 1, seq: 0, detail: `records were lost by the sink ${'x'.repeat(200)}` },
+      { count: 3, seq: 1, detail: 'records were lost by the sink ?' },
+    ])
+  })
+
+  test('are told apart for a hundred sinks', async () => {
+    const many = Array.from({ length: 150 }, (_, n) => dropped(`sink ${n}`, 1))
+    expect(await findingsOf([...many, dropped('sink 99', 1), dropped('sink 100', 1)])).toHaveLength(100)
+  })
+
+  test('are said by records of the log alone', async () => {
+    const inside = { ...dropped('x', 1), session: sessionMembers(A) }
+    expect(await findingsOf([inside, dropped('x', 1, 'sink_dropped_'), dropped('x', 1, 'sinking')])).toEqual(
+      [],
+    )
+  })
+})
+
+test('every finding says in words what was found', async () => {
+  const many = Array.from({ length: 10_001 }, (_, n) => call(A, n))
+  const said = async (parts: readonly LineParts[]) =>
+    Object.fromEntries((await findingsOf(parts)).map(({ kind, detail }) => [kind, detail]))
+  expect(await said([opened, started(A), call(A, 1)])).toEqual({
+    log_open: 'writer has not closed the log',
+    sessions_open: 'sessions have no end yet',
+    calls_open: 'calls have no result yet',
+  })
+  expect(await said([opened, started(A), ...many, opened, closed])).toEqual({
+    calls_in_doubt: 'calls were let run and have no result, though their writer has ended',
+    sessions_unended: 'sessions have no end, though their writer has ended',
+    writers_lost: 'writers ended without closing the log',
+    not_followed: 'calls or sessions more were open at once than are followed',
+  })
+})
+
+test('what is set aside is added up where it is a number', async () => {
+  const recovered = (bytes: unknown) => ({ event: 'log_recovered', payload: JSON.stringify({ bytes }), ts })
+  const [finding] = await findingsOf([recovered(120), recovered('7'), recovered(null), recovered(5)])
+  expect(finding).toMatchObject({ count: 4, detail: 'times crash damage was set aside, 125 bytes in all' })
 })
 
 test('a clock that goes back, even by a millisecond', async () => {
@@ -184,6 +229,17 @@ test('a log that says it is signed, and no checkpoint beside it', async () => {
   expect((await verifyLog(fileOf(lines), { keys: [key], checkpoints: [noteOver(lines)] })).findings).toEqual(
     [],
   )
+})
+
+test.each([
+  ['a text', 'audit.example/writ+0123abcd+AX', true],
+  ['as long as can be', 'k'.repeat(1024), true],
+  ['longer', 'k'.repeat(1025), false],
+  ['no text', 7, false],
+])('the key of a log that says it is signed: %s', async (_, key, isSigned) => {
+  const parts = [{ ...opened, payload: JSON.stringify({ writer: 'writ', key }) }, closed]
+  const { findings } = await verifyLog(fileOf(chain(parts)), { keys: [keyOf().verifierKey] })
+  expect(findings.map(({ kind }) => kind)).toEqual(isSigned ? ['checkpoint_missing'] : [])
 })
 
 test('only what holds is looked at', async () => {
