@@ -82,11 +82,6 @@ export class AuditLog {
     return this.#failure
   }
 
-  /** Records in the log, of this writer and of those before it. */
-  get size(): number {
-    return this.#seq
-  }
-
   /**
    * Seals a record and hands it to every sink.
    *

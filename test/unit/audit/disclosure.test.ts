@@ -199,3 +199,30 @@ function rewrittenBytes(line: string, byte: number): Uint8Array {
   body[body.indexOf('bot/v1')] = byte
   return Buffer.concat([body, Buffer.from(`,"hash":"${sha256Hex(body)}"}`)])
 }
+
+test.each<[unknown, string]>([
+  [undefined, 'scope: expected a scope key { id, key }, got undefined'],
+  [null, 'scope: expected a scope key { id, key }, got null'],
+  ['text', 'scope: expected a scope key { id, key }, got'],
+  [(() => ({ id: 'a' })) as unknown, 'scope: expected a scope key { id, key }, got'],
+  [Promise.resolve(SCOPE), 'scope: expected a scope key, got a promise; it must be synchronous'],
+  [{ id: 'a b', key: SCOPE.key }, 'scope.id: expected 1 to 64 of A-Z a-z 0-9 . _ : -'],
+  [{ id: 'a'.repeat(65), key: SCOPE.key }, 'scope.id: expected 1 to 64'],
+  [{ id: 7, key: SCOPE.key }, 'scope.id: expected 1 to 64'],
+  [{ id: 'a', key: 'x'.repeat(32) }, 'scope.key: expected 32 bytes'],
+  [{ id: 'a', key: new Uint8Array(33) }, 'scope.key: expected 32 bytes'],
+  [{ id: 'a', key: new Uint8Array(32) }, 'scope.key: nothing but zeros is no key'],
+])('a scope that is none is said: %s', (scope, said) => {
+  expect(() => disclose(vector.record, '/card', given.value, scope as never)).toThrow(
+    expect.objectContaining({ name: 'TypeError', message: expect.stringContaining(said) }),
+  )
+})
+
+test.each([null, {}, { keyFor: 'x' }, 'text'])('scope keys that are none are said: %j', (keys) => {
+  expect(() => payAgent(committing(['/card']), keys as never)).toThrow(
+    expect.objectContaining({
+      name: 'TypeError',
+      message: 'scopeKeys: expected ScopeKeys, and keyFor is no function',
+    }),
+  )
+})

@@ -122,6 +122,20 @@ describe('the primary', () => {
     expect(await rejection(agent.close())).toMatchObject({ code: 'ERR_AUDIT_UNAVAILABLE', cause })
   })
 
+  test.each(['drain', 'flush'] as const)(
+    'a %s that fails while the log is closed fails the close',
+    async (name) => {
+      const cause = new RangeError('no')
+      let isClosing = false
+      const sink = new ScriptedSink({ [name]: () => (isClosing ? Promise.reject(cause) : undefined) })
+      const agent = agentOn(sink)
+      await agent.session('alice', () => 1)
+      isClosing = true
+      expect(await rejection(agent.close())).toMatchObject({ code: 'ERR_AUDIT_UNAVAILABLE', cause })
+      expect(sink.calls.at(-1)).toBe('close')
+    },
+  )
+
   test('a sink that takes no first record leaves nothing open', () => {
     const side = new ScriptedSink()
     const sink = new ScriptedSink({ durable: true, append: () => fail() })

@@ -17,6 +17,7 @@ import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { ScopeKeys, ScopeKeyUnavailable, WritError } from 'writ'
 import { FolderScopeKeys } from '../../../src/audit/scope/folder-scope-keys.js'
+import { thrown } from '../../support/agents.js'
 import { temporaryFolder } from '../../support/audit-logs.js'
 import { bundle, start } from '../../support/child.js'
 
@@ -213,6 +214,122 @@ describe('ScopeKeys.folder', () => {
       expect(WritError.isInstance(error)).toBe(true)
       expect(error).toMatchObject({ path: file })
     }
+  })
+
+  test('every file that it opens is closed again, whatever happens', () => {
+    const folder = temporaryFolder()
+    const keys = ScopeKeys.folder(folder)
+    keys.keyFor('alice')
+    const opened = new Set<number>()
+    const watched = (more: object = {}) =>
+      new FolderScopeKeys(folder, false, {
+        ...fs,
+        openSync: (...args: Parameters<typeof fs.openSync>) => {
+          const fd = fs.openSync(...args)
+          opened.add(fd)
+          return fd
+        },
+        closeSync: (fd: number) => {
+          expect(opened.delete(fd)).toBe(true)
+          fs.closeSync(fd)
+        },
+        ...more,
+      } as never)
+    const broken = () => {
+      throw Object.assign(new RangeError('x'), { code: 'EIO' })
+    }
+    watched().keyFor('alice')
+    watched().keyFor('bob')
+    expect(watched().destroy('bob')).toBe(true)
+    for (const name of ['readFileSync', 'writeFileSync', 'fsyncSync']) {
+      const failing = watched({ [name]: broken })
+      for (const act of [() => failing.keyFor('carol'), () => failing.destroy('alice')]) {
+        expect(act).toThrow('the disk reports an error (EIO)')
+      }
+    }
+    expect([...opened]).toEqual([])
+  })
+
+  test('a file system that does not open folders keeps the name with the file', () => {
+    const folder = temporaryFolder()
+    const keys = new FolderScopeKeys(folder, false, {
+      ...fs,
+      openSync: (...args: Parameters<typeof fs.openSync>) => {
+        if (args[0] === folder) throw Object.assign(new RangeError('x'), { code: 'EISDIR' })
+        return fs.openSync(...args)
+      },
+    } as never)
+    expect(keys.keyFor('alice')).toEqual(ScopeKeys.folder(folder).find('alice'))
+    expect(keys.destroy('alice')).toBe(true)
+  })
+
+  test('a file is read up to 1024 bytes, and one that is no key is damaged', () => {
+    const folder = temporaryFolder()
+    ScopeKeys.folder(folder).keyFor('alice')
+    const [path = ''] = keyFiles(folder)
+    const content = readFileSync(path, 'latin1')
+    for (const [size, reads] of [
+      [1024, 2],
+      [1025, 1],
+    ] as const) {
+      writeFileSync(path, content.padEnd(size, ' '))
+      let read = 0
+      const counted = new FolderScopeKeys(folder, false, {
+        ...fs,
+        readFileSync: (fd: number) => {
+          read += 1
+          return fs.readFileSync(fd, 'latin1')
+        },
+      } as never)
+      expect(() => counted.find('alice')).toThrow('it holds no key: it is damaged, or was being destroyed')
+      expect(read).toBe(reads)
+    }
+    expect(ScopeKeys.folder(folder).destroy('alice')).toBe(true)
+  })
+
+  test('a key is overwritten as far as it goes, and no further', () => {
+    const folder = temporaryFolder()
+    const keys = ScopeKeys.folder(folder)
+    keys.keyFor('alice')
+    const [path = ''] = keyFiles(folder)
+    const { size } = statSync(path)
+    const witness = join(temporaryFolder(), 'link')
+    linkSync(path, witness)
+    expect(keys.destroy('alice')).toBe(true)
+    expect(statSync(witness).size).toBe(size)
+    mkdirSync(path, { mode: 0o700 })
+    expect(() => keys.destroy('alice')).toThrow(unavailable)
+    expect(statSync(path).isDirectory()).toBe(true)
+  })
+
+  test('an error without a code, and one whose code nobody knows, are told as they are', () => {
+    const folder = temporaryFolder()
+    ScopeKeys.folder(folder).keyFor('alice')
+    const failing = (cause: unknown) =>
+      new FolderScopeKeys(folder, false, {
+        ...fs,
+        readFileSync: () => {
+          throw cause
+        },
+      } as never)
+    for (const [cause, said] of [
+      [new RangeError('x'), 'it failed'],
+      [null, 'it failed'],
+      [Object.assign(new RangeError('x'), { code: 'EODD' }), 'EODD'],
+      [Object.assign(new RangeError('x'), { code: 'toString' }), 'toString'],
+    ] as const) {
+      const error = thrown(() => failing(cause).find('alice'))
+      expect(error).toMatchObject({ code: 'ERR_SCOPE_KEY_UNAVAILABLE', cause })
+      expect((error as Error).message).toMatch(new RegExp(`${said}$`))
+    }
+  })
+
+  test('what is no path, and what is no user, is said', () => {
+    for (const path of ['', 'a\0b', 7]) {
+      expect(() => ScopeKeys.folder(path as string)).toThrow('ScopeKeys.folder: expected a path')
+    }
+    const keys = ScopeKeys.folder(temporaryFolder())
+    expect(() => keys.find(7 as never)).toThrow('user: expected a string')
   })
 
   test('a disk that is full leaves no half of a key', () => {
