@@ -334,6 +334,30 @@ describe('what is declared is what happens', () => {
     expect(sent).toBe(0)
   })
 
+  test('a request as an object keeps its own signal, and what cannot be read of it is not sent', async () => {
+    const { agent } = bench({ budget: { usd: 1 }, prices })
+    const abort = new AbortController()
+    let sent = 0
+    const fetch = governedFetch({
+      fetch: (_input, init) => {
+        sent += 1
+        return new Promise((_resolve, reject) => {
+          init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))
+        })
+      },
+    })
+    await agent.session('alice', async () => {
+      const pending = rejection(fetch(new Request('http://x/v1/models', { signal: abort.signal })))
+      abort.abort(new RangeError('enough'))
+      expect(await pending).toBeInstanceOf(RangeError)
+      const body = JSON.stringify({ model: MODEL, messages })
+      const request = new Request('http://x/v1/chat/completions', { method: 'POST', body })
+      const response = await fetch(request)
+      expect(thrown(() => response.status)).toBeInstanceOf(TypeError)
+    })
+    expect(sent).toBe(1)
+  })
+
   test.each<[string, object]>([
     ['a response in the background', { background: true }],
     ['the hosted tool "web_search"', { tools: [{ type: 'web_search' }] }],

@@ -1,4 +1,5 @@
 import { type AnySession, UnmeteredRequest } from '../../index.js'
+import { targetOf } from '../metered/fetch-target.js'
 import { findSession } from '../metered/find-session.js'
 import { refusedResponse } from '../metered/refused-response.js'
 import { sendMetered } from '../metered/send.js'
@@ -44,7 +45,7 @@ export function governedFetch(options: GovernedFetchOptions = {}): Fetch {
       return refused(refusal)
     }
     if (session === undefined) return send(input, init)
-    const caller = init.signal ?? (isRequest(input) ? input.signal : undefined)
+    const { signal: caller } = targetOf(input, init)
     const sendWith = (signal: AbortSignal): Promise<Response> => send(input, { ...init, signal })
     if (metered === undefined) return sendFree(session, caller, sendWith, refused)
     let isStreamed = false
@@ -67,7 +68,7 @@ export function governedFetch(options: GovernedFetchOptions = {}): Fetch {
     input: string | URL | Request,
     init: RequestInit,
   ): MeteredRequest | undefined {
-    const { method, path } = target(input, init)
+    const { method, path } = targetOf(input, init)
     const governance = governanceOf(method, path)
     const metered = governance === 'metered' ? readRequest(path, init.body, settings) : undefined
     const part = governance === 'unmetered' ? `${method} ${path}` : metered?.unmetered
@@ -77,14 +78,4 @@ export function governedFetch(options: GovernedFetchOptions = {}): Fetch {
     if (governance === 'free') session.reserve({}).release()
     return metered
   }
-}
-
-function isRequest(input: string | URL | Request): input is Request {
-  return typeof input === 'object' && 'url' in input
-}
-
-function target(input: string | URL | Request, init: RequestInit): { method: string; path: string } {
-  const { pathname } = new URL(isRequest(input) ? input.url : input)
-  const method = init.method ?? (isRequest(input) ? input.method : 'GET')
-  return { method: method.toUpperCase(), path: pathname }
 }

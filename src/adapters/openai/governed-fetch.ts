@@ -1,4 +1,5 @@
 import { type AnySession, UnmeteredRequest } from '../../index.js'
+import { targetOf } from '../metered/fetch-target.js'
 import { findSession } from '../metered/find-session.js'
 import { refusedResponse } from '../metered/refused-response.js'
 import { sendMetered } from '../metered/send.js'
@@ -50,7 +51,7 @@ export function governedFetch(options: OpenAiOptions = {}): Fetch {
       return refusedResponse(refusal)
     }
     if (session === undefined) return send(input, init)
-    const caller = init.signal ?? undefined
+    const { signal: caller } = targetOf(input, init)
     if (metered === undefined) return sendFree(session, caller, (signal) => send(input, { ...init, signal }))
     const { bounds, body, hidesUsage } = metered
     return sendMetered(session, bounds, caller, (signal) => send(input, { ...init, body, signal }), {
@@ -66,7 +67,7 @@ export function governedFetch(options: OpenAiOptions = {}): Fetch {
     input: string | URL | Request,
     init: RequestInit,
   ): MeteredRequest | undefined {
-    const { method, path } = target(input, init)
+    const { method, path } = targetOf(input, init)
     const governance = governanceOf(method, path)
     const metered =
       governance === 'metered' ? readRequest(path, init.body, includeUsage, settings) : undefined
@@ -77,11 +78,4 @@ export function governedFetch(options: OpenAiOptions = {}): Fetch {
     if (governance === 'free') session.reserve({}).release()
     return metered
   }
-}
-
-function target(input: string | URL | Request, init: RequestInit): { method: string; path: string } {
-  const isRequest = typeof input === 'object' && 'url' in input
-  const { pathname } = new URL(isRequest ? input.url : input)
-  const method = init.method ?? (isRequest ? input.method : 'GET')
-  return { method: method.toUpperCase(), path: pathname }
 }
