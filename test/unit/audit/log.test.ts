@@ -1,10 +1,19 @@
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { Agent, type AuditRecord, AuditSink, type CustomSink, type SealedRecord } from 'writ'
+import {
+  Agent,
+  type AuditRecord,
+  AuditSink,
+  type CustomSink,
+  ScopeKeyUnavailable,
+  type SealedRecord,
+} from 'writ'
 import { fakeClock } from 'writ/testing'
 import { verifyLog } from 'writ/verify'
+import manifest from '../../../package.json' with { type: 'json' }
 import { AuditLog } from '../../../src/audit/log.js'
 import { MAX_LINE_BYTES } from '../../../src/audit/record.js'
 import { fileSink } from '../../../src/sinks/file.js'
@@ -465,6 +474,21 @@ describe('a sink that has something to say when it opens', () => {
     expect((await verifyLog(fileOf([...lines, ...sink.lines]))).verdict).toBe('UNANCHORED')
   })
 
+  test('nothing: then it is who writes, and where', async () => {
+    const sink = new ScriptedSink()
+    await agentOn(sink).close()
+    expect(sink.payloads('log_open')).toEqual([
+      {
+        writer: 'writ',
+        version: manifest.version,
+        host: hostname(),
+        pid: process.pid,
+        node: process.version,
+      },
+    ])
+    expect(JSON.parse(sink.lines[0] ?? '')).toMatchObject({ seq: 0, prev_hash: '0'.repeat(64) })
+  })
+
   test('or later, of its own work', async () => {
     const sink = new ScriptedSink()
     const agent = agentOn(sink)
@@ -479,6 +503,19 @@ describe('a sink that has something to say when it opens', () => {
 })
 
 describe('a log that has failed', () => {
+  test.each<[name: string, cause: unknown, message: string, path: string | undefined]>([
+    ['an error', new RangeError('no'), 'no', undefined],
+    ['an error of a file', new ScopeKeyUnavailable('/a', 'no'), 'no', '/a'],
+    ['no error', 'no', 'a sink failed', undefined],
+    ['nothing', undefined, 'a sink failed', undefined],
+  ])('says why, where it was told: %s', (_, cause, message, path) => {
+    const throwing = () => {
+      throw cause
+    }
+    const failure = thrown(() => AuditLog.of(new ScriptedSink({ append: throwing }), fakeClock()))
+    expect(failure).toMatchObject({ message: expect.stringContaining(message), cause, path })
+  })
+
   test('asks its primary for nothing more', async () => {
     const sink = new ScriptedSink({ durable: true, flushSync: () => fail() })
     const log = AuditLog.of(sink, fakeClock())

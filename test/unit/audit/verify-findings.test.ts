@@ -99,6 +99,16 @@ describe('calls and sessions', () => {
     })
   })
 
+  test('a payload that has an event where another session has its own is not taken for one', async () => {
+    const inner = `{"x":1,"event":"tool_call","payload":{"call_id":"${A}.9","tool":"act"}}`
+    for (let length = 0; length < 120; length++) {
+      const other = call(A, 1, 'a'.repeat(length))
+      const ownResult = result(A, 1, 'a'.repeat(length))
+      const odd = inSession(B, 'charge', inner, 'b')
+      expect(await found([opened, other, ownResult, odd, odd, other, odd, ownResult, closed])).toEqual({})
+    }
+  })
+
   test('are told apart whatever their ids are made of', async () => {
     const withId = (event: string, id: string): LineParts => inSession(A, event, `{"call_id":"${id}"}`)
     for (const length of [1, 2, 3, 4, 5, 31, 62, 63, 64, 65, 80]) {
@@ -130,6 +140,11 @@ describe('calls and sessions', () => {
       not_followed: { count: 50 },
     })
     expect((findings['calls_in_doubt'] as { ids: string[] }).ids).toHaveLength(100)
+    const open = await found([opened, ...many.slice(0, 150)])
+    expect(open).toMatchObject({ calls_open: { count: 150, seq: 1 } })
+    expect((open['calls_open'] as { ids: string[] }).ids).toEqual(
+      Array.from({ length: 100 }, (_, n) => `${A}.${n}`),
+    )
   })
 })
 
@@ -214,6 +229,8 @@ test('a clock that goes back, even by a millisecond', async () => {
   ]
   expect(await found(times.map(at))).toEqual({ clock_back: { count: 2, seq: 1 } })
   expect(await found([...times].sort().map(at))).toEqual({})
+  const [finding] = await findingsOf(times.map(at))
+  expect(finding?.detail).toBe('records are older than the one before')
 })
 
 test('a log that says it is signed, and no checkpoint beside it', async () => {
