@@ -99,6 +99,24 @@ describe('calls and sessions', () => {
     })
   })
 
+  test('of a session whose members change their lengths', async () => {
+    for (const [before, after] of [
+      ['alice', 'bo'],
+      ['bo', 'alice'],
+      ['', 'a'],
+    ] as const) {
+      const parts = [
+        opened,
+        call(A, 1, before),
+        result(A, 1, after),
+        call(A, 2, before),
+        denied(A, 2),
+        closed,
+      ]
+      expect(await found(parts)).toEqual({})
+    }
+  })
+
   test('a payload that has an event where another session has its own is not taken for one', async () => {
     const inner = `{"x":1,"event":"tool_call","payload":{"call_id":"${A}.9","tool":"act"}}`
     for (let length = 0; length < 120; length++) {
