@@ -96,6 +96,28 @@ test.for(['', 'fs:'])(
   },
 )
 
+const asked = { a: { method: 'sampling/createMessage', params: {} } }
+test.for<[string, Record<string, unknown>]>([
+  ['beside an error', { resultType: 'input_required', inputRequests: asked, isError: true, content: [] }],
+  ['as a list', { resultType: 'input_required', inputRequests: [asked.a] }],
+  ['beside a result', { resultType: 'complete', inputRequests: asked, content: [] }],
+  ['beside a result of the older protocol', { inputRequests: asked, content: [] }],
+  ['as nothing', { resultType: 'input_required', inputRequests: null }],
+  ['in an answer of no known type', { resultType: 'task', content: [] }],
+])('what a server asks for %s is not handed on unasked', async ([_, result]) => {
+  const { agent } = bench({ budget, tools: { ask: mcpTool() } })
+  const wire = new ScriptedTransport(({ method }) =>
+    method === 'tools/list' ? { tools: [listed('ask')] } : result,
+  )
+  const client = new BareClient(govern(wire, { server: 'fs' }))
+  await agent.session('alice', async () => {
+    const answer = await client.call('ask')
+    expect(answer['result']).toMatchObject({ isError: true, content: [{ type: 'text' }] })
+    expect(answer['result']).not.toHaveProperty('inputRequests')
+    expect(answer['result']).not.toHaveProperty('resultType')
+  })
+})
+
 test.for(['tasks/get', 'tasks/list', 'tools/call ', 'own/method'])(
   'a method that is not known never gets to the server: %s',
   async (method) => {

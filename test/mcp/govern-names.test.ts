@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { defineTool, type ToolSet } from 'writ'
+import { type ApprovalAnswer, defineTool, type ToolSet } from 'writ'
 import { govern, mcpTool } from 'writ/mcp'
 import * as z from 'zod'
 import { bench, thrown } from '../support/agents.js'
@@ -188,6 +188,43 @@ test('to listen to a resource is to subscribe to it', async () => {
   })
   expect(wire.got('subscriptions/listen')).toHaveLength(2)
   expect(payloads('tool_call')).toHaveLength(2)
+})
+
+test('while somebody decides on listening, its id is taken, nothing else waits, and it can be cancelled', async () => {
+  const waiting: ((answer: ApprovalAnswer) => void)[] = []
+  const { agent, payloads } = bench({
+    budget,
+    tools: { mcp_resources_subscribe: mcpTool({ approval: 'always' }), read: mcpTool() },
+    approve: () => new Promise((resolve) => waiting.push(resolve)),
+  })
+  const wire = serverOf('read')
+  const client = new BareClient(govern(wire, { server: 'fs' }))
+  const params = { notifications: { resourceSubscriptions: ['file:///a'] } }
+  await agent.session('alice', async () => {
+    const listen = (id: number) =>
+      client.transport.send({ jsonrpc: '2.0', id, method: 'subscriptions/listen', params })
+    await listen(70)
+    await vi.waitFor(() => expect(waiting).toHaveLength(1))
+    expect(textOf(await client.call('read', { a: 1 }))).toBe('{"a":1}')
+    await client.transport.send({ jsonrpc: '2.0', id: 70, method: 'tools/list' })
+    expect(client.errors).toEqual([
+      'the client of fs sent a request with the id of one that is open; it was dropped',
+    ])
+    await client.transport.send({
+      jsonrpc: '2.0',
+      method: 'notifications/cancelled',
+      params: { requestId: 70 },
+    })
+    await vi.waitFor(() => expect(payloads('tool_denied')).toMatchObject([{ reason: 'aborted' }]))
+    waiting[0]?.({ approved: true, by: 'dora' })
+    await listen(71)
+    await vi.waitFor(() => expect(waiting).toHaveLength(2))
+    waiting[1]?.({ approved: true, by: 'dora' })
+    await vi.waitFor(() => expect(client.got.map(({ id }) => id)).toContain(71))
+  })
+  expect(wire.got('subscriptions/listen').map(({ id }) => id)).toEqual([71])
+  expect(wire.got('notifications/cancelled')).toEqual([])
+  expect(client.got.map(({ id }) => id)).not.toContain(70)
 })
 
 test('a list that somebody gave up is not answered, and lets the connection end at once', async () => {

@@ -13,7 +13,8 @@ import {
   type RequestId,
 } from './json-rpc.js'
 import { CallCancelled, ConnectionEnded, type Delivered, Lane } from './lane.js'
-import { recordRefused, refusalOfListening } from './permission.js'
+import { listen, needsDecision } from './listening.js'
+import { recordRefused } from './permission.js'
 import { linkRequestSignal, onGivenUp } from './request-signal.js'
 import { clientRules, type Rules, serverRules } from './rules.js'
 import { ServerTools } from './server-tools.js'
@@ -146,23 +147,21 @@ export class Gate {
     { message, extra }: Delivered,
   ): Promise<void> {
     const { lane } = rules
-    let filter = async (answer: Delivered): Promise<Delivered> => answer
-    if (method === 'subscriptions/listen') {
+    let filter = async (answer: Delivered) => answer
+    if (method === 'subscriptions/listen' && needsDecision(params)) {
+      const handOn = () => this.#handOn(lane, id, { message, extra }, async (answer) => inputRefused(answer))
+      const { server } = this.#options
       const tool = this.#standIn(this.#client, 'resources/subscribe')
-      const refusal = await refusalOfListening(params, this.#options.server, tool, () =>
-        this.#sessionOf(rules),
-      )
-      if (refusal !== undefined) return lane.reply(refusal(id))
-    } else if (method === 'tools/list') {
-      let session: AnySession | undefined
+      const request = { id, params, extra, server, tool, session: () => this.#sessionOf(rules), handOn }
+      return this.#run(() => listen(lane, request))
+    }
+    if (method === 'tools/list') {
       try {
-        session = findSession(this.#options)
+        const session = findSession(this.#options)
+        if (session !== undefined)
+          filter = (answer) => this.#serverTools.filter(session, answer, params, extra)
       } catch (error) {
         return lane.reply(failureAnswer(id, error))
-      }
-      if (session !== undefined) {
-        const own = session
-        filter = (answer) => this.#serverTools.filter(own, answer, params, extra)
       }
     } else if (rules.from === 'client' && (method === 'initialize' || method === 'server/discover')) {
       filter = async (answer) => {

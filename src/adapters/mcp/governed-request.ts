@@ -152,11 +152,12 @@ class Forwarding implements ForwardedCall {
       signal.removeEventListener('abort', stop)
     }
     const { result } = this.answer.message
+    // First: a client asks for what is wanted of it, whatever else the answer says.
+    if (isMembers(result)) await this.#vetInputRequests(result)
     if (!isMembers(result) || result['isError'] === true) {
       this.isAnsweredWithError = true
       throw new AnsweredWithError('the other end answered with an error')
     }
-    await this.#vetInputRequests(result)
     return result
   }
 
@@ -203,11 +204,12 @@ class Forwarding implements ForwardedCall {
 
   /** An answer that asks the client for something first: each of it is a request of the server's. */
   async #vetInputRequests(result: Members): Promise<void> {
-    const { resultType, inputRequests } = result
-    if (resultType === undefined || resultType === 'complete') return
+    const { resultType = 'complete', inputRequests = {} } = result
+    if (resultType !== 'complete' && resultType !== 'input_required')
+      throw this.#refuse('is of no known type')
+    if (!isMembers(inputRequests)) throw this.#refuse('asks for input in no known form')
     const { session, label, server, signal } = this.#request
-    const asked = isMembers(inputRequests) ? Object.entries(inputRequests) : []
-    for (const [key, inner] of asked) {
+    for (const [key, inner] of Object.entries(inputRequests)) {
       const { method, params: input = {} } = isMembers(inner) ? inner : {}
       if (PASSED_TO_CLIENT.has(String(method))) continue
       // What stands for nothing has a name that no tool can have.
@@ -218,5 +220,10 @@ class Forwarding implements ForwardedCall {
         throw new InputRefused(this.refused)
       }
     }
+  }
+
+  #refuse(what: string): InputRefused {
+    this.refused = `the answer ${what}, and is not handed on`
+    return new InputRefused(this.refused)
   }
 }
