@@ -103,6 +103,7 @@ test.for<[string, Record<string, unknown>]>([
   ['beside a result', { resultType: 'complete', inputRequests: asked, content: [] }],
   ['beside a result of the older protocol', { inputRequests: asked, content: [] }],
   ['as nothing', { resultType: 'input_required', inputRequests: null }],
+  ['as a number', { resultType: 'input_required', inputRequests: 7 }],
   ['in an answer of no known type', { resultType: 'task', content: [] }],
 ])('what a server asks for %s is not handed on unasked', async ([_, result]) => {
   const { agent } = bench({ budget, tools: { ask: mcpTool() } })
@@ -113,6 +114,7 @@ test.for<[string, Record<string, unknown>]>([
   await agent.session('alice', async () => {
     const answer = await client.call('ask')
     expect(answer['result']).toMatchObject({ isError: true, content: [{ type: 'text' }] })
+    expect(textOf(answer)).toMatch(/no such tool|in no known form|of no known type/)
     expect(answer['result']).not.toHaveProperty('inputRequests')
     expect(answer['result']).not.toHaveProperty('resultType')
   })
