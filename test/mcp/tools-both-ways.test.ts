@@ -195,6 +195,28 @@ test.for([
   },
 )
 
+test('what a server asks of a client is not served on with its result', async () => {
+  const content = [{ type: 'text', text: 'hello' }]
+  const upstream = {
+    listTools: async () => ({ tools: [{ name: 'ask', inputSchema: { type: 'object' } }] }),
+    callTool: async () => ({
+      content,
+      resultType: 'input_required',
+      inputRequests: { a: { method: 'sampling/createMessage', params: {} } },
+      _meta: { own: 1 },
+    }),
+  }
+  const tools = await mcpTools(upstream, { server: 'evil' })
+  const { agent } = bench({ budget, tools })
+  const [ours, theirs] = PairV1.createLinkedPair()
+  const served = serveTools(agent, theirs as McpTransport, { user: 'alice', name: 's', version: '1' })
+  const client = new ClientV1(info)
+  await client.connect(ours)
+  expect(await client.callTool({ name: 'ask' })).toEqual({ content })
+  await client.close()
+  await served
+})
+
 /** A tool as a client lists it; `execution` says how to call it as a task, which is not offered. */
 interface Served {
   readonly execution?: unknown

@@ -19,7 +19,7 @@ export function servedMembers(tool: { readonly readOnly?: boolean } | undefined)
   return definitions.get(tool) ?? (tool.readOnly === true ? { annotations: { readOnlyHint: true } } : {})
 }
 
-/** Results that came from a server, and may be served as they are. */
+/** Results that came from a server, whose content may be served as it is. */
 const results = new WeakSet<object>()
 
 /** Keeps what a server has answered. */
@@ -30,7 +30,11 @@ export function noteResult(result: Members): Members {
 
 /** A tool's output as MCP has it: the text that it is, or its JSON; an object is there as one too. */
 export function servedResult(output: unknown): Members {
-  if (isMembers(output) && results.has(output)) return output
+  if (isMembers(output) && results.has(output)) {
+    // Nothing else of it: what it may ask of a client, nobody here has decided on.
+    const { content, structuredContent } = output
+    return { content, ...(structuredContent === undefined ? {} : { structuredContent }) }
+  }
   if (typeof output === 'string') return { content: [{ type: 'text', text: output }] }
   const text = JSON.stringify(output) ?? ''
   const content = [{ type: 'text', text }]
