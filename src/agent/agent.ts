@@ -15,6 +15,7 @@ import { readFunction, readOptions } from '../core/guards.js'
 import { openToken } from '../session/approval-token.js'
 import type { SessionCore } from '../session/core.js'
 import { hasAsyncContext } from '../session/current.js'
+import { Deadlines } from '../session/deadlines.js'
 import { registerDelegate } from '../session/delegation.js'
 import { parseLoops } from '../session/loop-options.js'
 import { RollingGuard } from '../session/rolling.js'
@@ -65,12 +66,11 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
     const loops = parseLoops('loops', given.loops)
     const log = AuditLog.of(parseSink('audit', given.audit), clock)
     const credentials = given.credentials === undefined ? undefined : parseIssuer(given.credentials)
-    const sessions = new Set<OpenSession>()
+    const shared = { deadlines: new Deadlines(clock), sessions: new Set<OpenSession>() }
     const { identity } = this
     const approvals = parseApprovals(given)
-    const own = { identity, log, prices, clock, credentials, scopeKeys, approvals, loops, sessions }
-    const setup = Object.freeze(own)
-    this.#rules = Object.freeze({ setup, limits, registry, rolling })
+    const own = { identity, log, prices, clock, credentials, scopeKeys, approvals, loops, ...shared }
+    this.#rules = Object.freeze({ setup: Object.freeze(own), limits, registry, rolling })
     registerDelegate(this, {
       run: (parent, options, callback) =>
         this.#run('delegate', parent.setup.user, options, callback as () => unknown, parent),

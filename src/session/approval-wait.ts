@@ -1,7 +1,7 @@
 import { ApprovalFailure, type ApprovalRequest } from '../contract/approval.js'
 import type { Verdict } from './approval-answer.js'
 import type { CallRecord } from './call-record.js'
-import { Deadline } from './deadline.js'
+import type { Deadline } from './deadlines.js'
 import type { LiveCall } from './live-call.js'
 
 /**
@@ -50,10 +50,14 @@ export class ApprovalWait {
   /** The answer, or a rejection when it is too late for one. */
   within(answer: PromiseLike<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const { clock } = this.#call.core.agent
-      this.#deadline = new Deadline(clock, this.#startedMs + this.#timeoutMs, {
+      const { core } = this.#call
+      this.#deadline = {
+        place: -1,
+        atMs: this.#startedMs + this.#timeoutMs,
+        ambient: core,
         onDeadline: () => reject(new ApprovalFailure('approval_timeout', 'nobody answered in time')),
-      })
+      }
+      core.agent.deadlines.add(this.#deadline)
       answer.then(resolve, reject)
     })
   }
@@ -78,7 +82,7 @@ export class ApprovalWait {
     this.#hasEnded = true
     const { core } = this.#call
     this.#call.onAbort = this.#onAbort
-    this.#deadline?.clear()
+    if (this.#deadline !== undefined) core.agent.deadlines.remove(this.#deadline)
     core.inFlight.wait(this.#call, false)
     this.#record.approvalDecided(this.#request.digest, {
       outcome,

@@ -30,9 +30,7 @@ export class SessionCore extends Live {
   readonly grantor: SessionCore | undefined
   readonly id: string
   readonly meter: Meter
-  readonly depth: number
   readonly lifecycle: Lifecycle
-  override readonly isCall = false
   /** The face of this session; set by whoever made it. */
   handle: AnySession | undefined
   /** Called when what is under way has to stop, with the reason. */
@@ -71,13 +69,16 @@ export class SessionCore extends Live {
     this.loops = agent.loops === undefined ? undefined : new LoopGuard(agent.loops, agent.clock)
     this.id = newId(agent.clock.nowMs())
     this.meter = new Meter(setup.limits, setup.above === undefined ? parent?.meter : setup.above.meter)
-    this.depth = parent === undefined ? 0 : parent.depth + 1
     this.lifecycle = new Lifecycle(this.id)
-    this.clock = new SessionClock(agent.clock)
-    this.emit('session_start', payloads.sessionStart(setup, parent, this.depth))
-    this.clock.expireAfter(setup.limits.wallMs, this)
+    this.clock = new SessionClock(agent.deadlines, this)
+    this.emit('session_start', payloads.sessionStart(setup, parent))
+    this.clock.arm()
     Subtree.join(parent, this)
     agent.sessions.add(this)
+  }
+
+  override get isCall(): boolean {
+    return false
   }
 
   /** Made on first read: a session that does nothing has nothing in flight. */
@@ -88,8 +89,7 @@ export class SessionCore extends Live {
 
   /** An id for the next call: unique over all logs, because the session's is. */
   nextCallId(): string {
-    this.#calls += 1
-    return `${this.id}.${this.#calls}`
+    return `${this.id}.${++this.#calls}`
   }
 
   /**

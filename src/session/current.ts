@@ -4,11 +4,16 @@ import { builtin } from '../core/runtime.js'
 import type { SessionCore } from './core.js'
 
 interface ContextStorage {
-  run<T>(store: SessionCore, callback: () => T): T
+  run<T>(store: SessionCore | undefined, callback: () => T): T
   getStore(): SessionCore | undefined
 }
 
-const hooks = builtin<{ AsyncLocalStorage: new () => ContextStorage }>('async_hooks')
+interface ContextStorageClass {
+  new (): ContextStorage
+  snapshot?(): <T>(callback: () => T) => T
+}
+
+const hooks = builtin<{ AsyncLocalStorage: ContextStorageClass }>('async_hooks')
 const storage = hooks === undefined ? undefined : new hooks.AsyncLocalStorage()
 
 /** False where nested sessions cannot be seen, because the runtime has no async context. */
@@ -22,10 +27,17 @@ export function ambientSession(): SessionCore | undefined {
   return storage?.getStore()
 }
 
-/** Calls back with `session` as the ambient one. */
-export function runInside<T>(session: SessionCore, callback: () => T): T {
+/** Calls back with `session` as the ambient one, or with none. */
+export function runInside<T>(session: SessionCore | undefined, callback: () => T): T {
   return storage === undefined || storage.getStore() === session ? callback() : storage.run(session, callback)
 }
+
+/**
+ * Calls back in the context that this module was loaded in: what several sessions share must not carry the
+ * context of the one that happened to set it up.
+ */
+export const outsideOfContexts: <T>(callback: () => T) => T =
+  hooks?.AsyncLocalStorage.snapshot?.() ?? ((callback) => callback())
 
 /**
  * The session this code runs in, for code that cannot be handed one.

@@ -5,7 +5,7 @@ import type { SuspendedCall } from './approval-token.js'
 import { CallerSignal } from './caller-signal.js'
 import type { SessionCore } from './core.js'
 import { runInside } from './current.js'
-import { Deadline } from './deadline.js'
+import type { Deadline } from './deadlines.js'
 import type { Steps } from './decide.js'
 import { Live } from './live.js'
 
@@ -45,7 +45,6 @@ export class LiveCall extends Live {
   #interrupt: ((reason: unknown) => void) | undefined
   #controller: AbortController | undefined
   #deadline: Deadline | undefined
-  #expiry: { readonly atMs: number; onDeadline(): void } | undefined
   #caller: CallerSignal | undefined
 
   /** @param isSync whether what it runs has to return instead of promising. */
@@ -81,10 +80,11 @@ export class LiveCall extends Live {
 
   /** Stops the call at a moment of its own. */
   expireAfter(delayMs: number, reason: () => unknown): void {
-    const { clock } = this.core.agent
-    const atMs = clock.monotonicMs() + delayMs
-    this.#expiry = { atMs, onDeadline: () => this.abort(reason()) }
-    this.#deadline = new Deadline(clock, atMs, this.#expiry)
+    const { core } = this
+    const { clock, deadlines } = core.agent
+    const onDeadline = (): void => this.abort(reason())
+    this.#deadline = { place: -1, atMs: clock.monotonicMs() + delayMs, ambient: core, onDeadline }
+    deadlines.add(this.#deadline)
   }
 
   /**
@@ -97,10 +97,10 @@ export class LiveCall extends Live {
       node.checkTime()
       leftMs = Math.min(leftMs, node.setup.limits.wallMs - node.wallMs)
     }
-    if (this.#expiry !== undefined) {
-      const ownMs = this.#expiry.atMs - this.core.agent.clock.monotonicMs()
+    if (this.#deadline !== undefined) {
+      const ownMs = this.#deadline.atMs - this.core.agent.clock.monotonicMs()
       leftMs = Math.min(leftMs, ownMs)
-      if (ownMs <= 0) this.#expiry.onDeadline()
+      if (ownMs <= 0) this.#deadline.onDeadline()
     }
     return this.#aborted === undefined ? leftMs : 0
   }
@@ -161,10 +161,9 @@ export class LiveCall extends Live {
   /** Lets go of everything the call holds on to. */
   finish(): void {
     this.core.leave(this)
-    this.#deadline?.clear()
+    if (this.#deadline !== undefined) this.core.agent.deadlines.remove(this.#deadline)
     this.#caller?.release()
     this.#deadline = undefined
-    this.#expiry = undefined
     this.#caller = undefined
   }
 }

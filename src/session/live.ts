@@ -7,10 +7,14 @@ export abstract class Live {
   list: LiveList | undefined
   before: Live | undefined
   after: Live | undefined
-  /** False for a nested session, which ends with this one but is none of its calls. */
-  readonly isCall: boolean = true
   /** True while it waits for an approval; the list alone sets it. */
   isWaiting = false
+
+  /** False for a nested session, which ends with this one but is none of its calls. */
+  get isCall(): boolean {
+    return true
+  }
+
   /** Called at most once, and MUST NOT throw. */
   abstract abort(reason: unknown): void
 }

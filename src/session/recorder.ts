@@ -22,7 +22,10 @@ export class SessionRecorder {
   /** @throws {@link AuditUnavailable} (ERR_AUDIT_UNAVAILABLE) */
   write(session: Recorded, event: EventName, payload: string): void {
     const budget = payloads.budget(session.meter, session.clock.wallMs)
-    session.agent.log.append(event, payload, this.#envelope ?? this.#identify(session), budget)
+    const { id, agent, setup } = session
+    if (this.#records === 2) this.#envelope = payloads.flatEnvelope(id, agent.identity, setup.user)
+    const envelope = this.#envelope ?? payloads.envelope(id, agent.identity, setup.user)
+    agent.log.append(event, payload, envelope, budget)
     this.#records += 1
   }
 
@@ -38,11 +41,5 @@ export class SessionRecorder {
     const { meter, clock } = session
     const end = { outcome, reason, meter, wallMs: clock.wallMs, inFlight, refused, records }
     this.write(session, 'session_end', payloads.sessionEnd(end))
-  }
-
-  #identify({ id, agent, setup }: Recorded): string {
-    if (this.#records < 2) return payloads.envelope(id, agent.identity, setup.user)
-    this.#envelope = payloads.flatEnvelope(id, agent.identity, setup.user)
-    return this.#envelope
   }
 }

@@ -62,12 +62,19 @@ function consumption({ usd, tokens, toolCalls, llmCalls, depth, denials }: Meter
   return `${spent},"wall_ms":${wallMs},"tool_calls":${toolCalls}${rest}`
 }
 
+interface Parent {
+  readonly id: string
+  readonly agent: AgentSetup
+  readonly parent: Parent | undefined
+}
+
 /** @param parent the session it is nested in. */
 export function sessionStart(
   { task, limits, registry, isDelegated }: SessionSetup,
-  parent: { readonly id: string; readonly agent: AgentSetup } | undefined,
-  depth: number,
+  parent: Parent | undefined,
 ): string {
+  let depth = 0
+  for (let node = parent; node !== undefined; node = node.parent) depth += 1
   const taskText = task === undefined ? '' : `"task":${quote(task)},`
   const byText = isDelegated && parent !== undefined ? `"delegated_by":"${parent.agent.identity}",` : ''
   const parentText = parent === undefined ? '' : `"parent_session":"${parent.id}",${byText}`

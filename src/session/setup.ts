@@ -6,6 +6,7 @@ import type { CredentialIssuer } from '../contract/credential.js'
 import type { Prices } from '../contract/prices.js'
 import type { Registry } from '../contract/registry.js'
 import type { Clock } from '../core/clock.js'
+import type { Deadlines } from './deadlines.js'
 import type { ParsedLoops } from './loop-options.js'
 import type { Above } from './rolling.js'
 
@@ -15,6 +16,7 @@ export interface AgentSetup {
   readonly log: AuditLog
   readonly prices: Prices
   readonly clock: Clock
+  readonly deadlines: Deadlines
   /** What signs the credentials of its sessions, if anything does. */
   readonly credentials: CredentialIssuer | undefined
   readonly scopeKeys: ScopeKeys | undefined
