@@ -26,7 +26,7 @@ import { type AgentOptions, OPTIONS, readScopeKeys } from './agent-options.js'
 import { processEnv } from './environment.js'
 import { type AgentRules, open, openLater, prepare } from './opening.js'
 import { resumedOptions, runResumed } from './resume.js'
-import { runSession, runSessionSync } from './run.js'
+import { NOBODY, runSession, runSessionSync } from './run.js'
 import { type ToolSchemas, toolSchemas } from './tool-schemas.js'
 
 /**
@@ -143,8 +143,7 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   open(userId: string, options: SessionOptions<keyof Tools & string> = {}): Session<Tools> {
     const core = this.#open('open', userId, options)
     const session = new AsyncSession<Tools>(core)
-    core.onInterrupt = closeHandle
-    core.onDrained = closeHandle
+    core.owner = NOBODY
     return session
   }
 
@@ -247,11 +246,6 @@ export class Agent<const Tools extends ToolSet = Record<never, never>> {
   #assertNotClosed(): void {
     if (this.#closing !== undefined) throw new AuditUnavailable('the agent is closed')
   }
-}
-
-/** One function for all sessions that nobody waits for. The log keeps its failure for the next caller. */
-function closeHandle(_reason: unknown, { handle }: SessionCore): void {
-  ;(handle as AsyncSession | undefined)?.close().catch(() => undefined)
 }
 
 /** The limits that a budget in the options sets: one that is `undefined` is not set, and wins over nothing. */

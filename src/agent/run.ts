@@ -4,7 +4,16 @@ import { isThenable } from '../core/guards.js'
 import type { SessionCore } from '../session/core.js'
 import { runInside } from '../session/current.js'
 import { AsyncSession } from '../session/session.js'
+import type { SessionOwner } from '../session/session-owner.js'
 import { BlockingSession } from '../session/session-sync.js'
+
+/** It ends itself. The log keeps its failure for the next caller. */
+function close({ handle }: SessionCore): void {
+  ;(handle as AsyncSession | undefined)?.close().catch(() => undefined)
+}
+
+/** The owner of a session that was opened without a callback. */
+export const NOBODY: SessionOwner = { onInterrupt: (_reason, session) => close(session), onDrained: close }
 
 /**
  * Runs a callback in an open session and ends the session: once the callback has settled, or as soon as
@@ -18,7 +27,7 @@ export async function runSession<Tools extends ToolSet, T>(
   let result: Result<T>
   try {
     const value = await new Promise<T>((resolve, reject) => {
-      core.onInterrupt = reject
+      core.owner = { onInterrupt: reject }
       runInside(core, async () => callback(session)).then(resolve, reject)
     })
     result = { ok: true, value }

@@ -5,18 +5,16 @@ import { AuditUnavailable, BudgetExceeded } from '../core/errors.js'
 import { newId } from '../core/ids.js'
 import { CallerSignal } from './caller-signal.js'
 import { InFlight } from './in-flight.js'
-import { Lifecycle } from './lifecycle.js'
+import { INTERRUPTING, Lifecycle } from './lifecycle.js'
 import { Live } from './live.js'
 import { LoopGuard } from './loop-guard.js'
 import { SessionRecorder } from './recorder.js'
 import { SessionClock } from './session-clock.js'
+import type { SessionOwner } from './session-owner.js'
 import * as payloads from './session-payloads.js'
 import type { AgentSetup, SessionSetup } from './setup.js'
 import { exceeded } from './snapshots.js'
 import { ownerOf, Subtree } from './subtree.js'
-
-/** Limits whose breach stops what is under way, not only what would come next. */
-const INTERRUPTING: ReadonlySet<string> = new Set(['usd', 'tokens', 'wallMs'])
 
 /**
  * One session, shared by its asynchronous and its synchronous face: what it holds, what it has in flight,
@@ -26,17 +24,13 @@ export class SessionCore extends Live {
   readonly agent: AgentSetup
   readonly setup: SessionSetup
   readonly parent: SessionCore | undefined
-  /** The session that delegated to this one, and whose grant bounds it. */
-  readonly grantor: SessionCore | undefined
   readonly id: string
   readonly meter: Meter
   readonly lifecycle: Lifecycle
   /** The face of this session; set by whoever made it. */
   handle: AnySession | undefined
-  /** Called when what is under way has to stop, with the reason. */
-  onInterrupt: ((reason: unknown, session: SessionCore) => void) | undefined
-  /** Called when the session was killed and nothing that it had permitted is under way any more. */
-  onDrained: ((reason: undefined, session: SessionCore) => void) | undefined
+  /** Whoever ends it. */
+  owner: SessionOwner | undefined
   /** Calls of each tool that has a `maxCalls`. */
   toolCalls: Map<string, number> | undefined
   readonly clock: SessionClock
@@ -65,7 +59,6 @@ export class SessionCore extends Live {
     this.agent = agent
     this.setup = setup
     this.parent = parent
-    this.grantor = setup.isDelegated ? parent : undefined
     this.loops = agent.loops === undefined ? undefined : new LoopGuard(agent.loops, agent.clock)
     this.id = newId(agent.clock.nowMs())
     this.meter = new Meter(setup.limits, setup.above === undefined ? parent?.meter : setup.above.meter)
@@ -75,6 +68,11 @@ export class SessionCore extends Live {
     this.clock.arm()
     Subtree.join(parent, this)
     agent.sessions.add(this)
+  }
+
+  /** The session that delegated to this one, and whose grant bounds it. */
+  get grantor(): SessionCore | undefined {
+    return this.setup.isDelegated ? this.parent : undefined
   }
 
   override get isCall(): boolean {
@@ -232,10 +230,10 @@ export class SessionCore extends Live {
 
   /** What has just left still has its result to record: look again after that. */
   #drain(): void {
-    if (this.onDrained === undefined || this.#inFlight?.isEmpty === false) return
+    if (this.owner?.onDrained === undefined || this.#inFlight?.isEmpty === false) return
     queueMicrotask(() => {
       if (this.lifecycle.state === 'killed' && this.#inFlight?.isEmpty !== false)
-        this.onDrained?.(undefined, this)
+        this.owner?.onDrained?.(this)
     })
   }
 
@@ -245,7 +243,7 @@ export class SessionCore extends Live {
     this.clock.disarm()
     this.#stopped += this.#inFlight?.stopAll(reason) ?? 0
     this.lifecycle.abortSignal()
-    this.onInterrupt?.(reason, this)
+    this.owner?.onInterrupt(reason, this)
   }
 
   /** Ends with the session that this one is nested in. */

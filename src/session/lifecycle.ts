@@ -1,6 +1,9 @@
 import type { AnySession } from '../contract/any-session.js'
 import { SessionClosed } from '../core/errors.js'
 
+/** Limits whose breach stops what is under way, not only what would come next. */
+export const INTERRUPTING: ReadonlySet<string> = new Set(['usd', 'tokens', 'wallMs'])
+
 /** An error that is known to be one, also when it is `undefined`: people abort with anything. */
 export interface Reason {
   readonly error: unknown

@@ -66,7 +66,10 @@ export class SessionClock implements Deadline {
   }
 
   hasPassed(): boolean {
-    return (this.#pausedAtMs ?? this.#deadlines.nowMs()) >= this.atMs
+    const { atMs } = this
+    // Most sessions are asked at every call: the clock is read only where there is a limit.
+    if (atMs === Number.POSITIVE_INFINITY) return false
+    return (this.#pausedAtMs ?? this.#deadlines.nowMs()) >= atMs
   }
 
   pause(): void {
