@@ -1,14 +1,14 @@
 import type { Session, SyncSession } from '../contract/session-types.js'
 import type { ToolSet } from '../contract/tool.js'
 import { isThenable } from '../core/guards.js'
+import { type Ambient, runInside } from '../session/async-context.js'
 import type { SessionCore } from '../session/core.js'
-import { runInside } from '../session/current.js'
 import { AsyncSession } from '../session/session.js'
 import type { SessionOwner } from '../session/session-owner.js'
 import { BlockingSession } from '../session/session-sync.js'
 
 /** It ends itself. The log keeps its failure for the next caller. */
-function close({ handle }: SessionCore): void {
+function close({ handle }: Ambient): void {
   ;(handle as AsyncSession | undefined)?.close().catch(() => undefined)
 }
 

@@ -1,13 +1,12 @@
 import { type Clock, MAX_TIMER_MS, type TimerHandle } from '../core/clock.js'
-import type { SessionCore } from './core.js'
-import { outsideOfContexts, runInside } from './current.js'
+import { type Ambient, outsideOfContexts, runInside } from './async-context.js'
 
 /** A moment on the monotonic clock at which something happens, whether or not anything else does. */
 export interface Deadline {
   /** The moment. MUST NOT change while it stands in a queue. */
   readonly atMs: number
   /** The session whose code this may run, if any: see {@link runInside}. */
-  readonly ambient: SessionCore | undefined
+  readonly ambient: Ambient | undefined
   /** Where it stands in its queue, −1 in none; the queue alone sets it. */
   place: number
   /** Called at most once for each time it was added. */

@@ -1,6 +1,6 @@
 import type { SuspendedCall } from './approval-token.js'
+import { runInside } from './async-context.js'
 import type { SessionCore } from './core.js'
-import { runInside } from './current.js'
 import { type CallOutcome, callSteps } from './kernel.js'
 import { LiveCall } from './live-call.js'
 import { stoppedOutcome } from './outcome.js'

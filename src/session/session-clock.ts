@@ -1,10 +1,10 @@
-import type { SessionCore } from './core.js'
+import type { Ambient } from './async-context.js'
 import type { Deadline, Deadlines } from './deadlines.js'
 
 /** Whose time it is. */
 interface Owner {
   readonly setup: { readonly limits: { readonly wallMs: number } }
-  readonly parent: SessionCore | undefined
+  readonly parent: Ambient | undefined
   onDeadline(): void
 }
 
@@ -52,7 +52,7 @@ export class SessionClock implements Deadline {
   }
 
   /** What nests the session may see of the code that its end runs: it was opened from there. */
-  get ambient(): SessionCore | undefined {
+  get ambient(): Ambient | undefined {
     return this.#owner.parent
   }
 

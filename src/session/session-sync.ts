@@ -8,9 +8,9 @@ import type {
   SyncSession,
 } from '../contract/session-types.js'
 import type { ToolInput, ToolOutput, ToolSet } from '../contract/tool.js'
+import { runInside } from './async-context.js'
 import { authorizeSteps } from './authorize-steps.js'
 import type { SessionCore } from './core.js'
-import { runInside } from './current.js'
 import type { Steps } from './decide.js'
 import { driverFor } from './delegation.js'
 import { SessionFace } from './face.js'
