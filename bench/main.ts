@@ -7,7 +7,7 @@ import { benchVerify } from './verify.js'
 
 /** `npm run bench -- quick`, or a number of records to verify. */
 const [size = '1000000'] = process.argv.slice(2)
-const verifiedRecords = size === 'quick' ? 20_000 : Number(size)
+const verifiedRecords = size === 'quick' ? 200_000 : Number(size)
 if (!Number.isSafeInteger(verifiedRecords) || verifiedRecords < 1) {
   throw new RangeError(`bench: expected "quick" or how many records to verify, got ${JSON.stringify(size)}`)
 }

@@ -6,6 +6,7 @@ export { type Disclosure, formatDisclosure, parseDisclosure } from './audit/disc
 export { type DisclosedValue, verifyDisclosure } from './audit/disclosure/verify-disclosure.js'
 export type { Assurance, Expectation, ExpectationOutcome, TimeSpan } from './audit/expectation.js'
 export type { Finding, FindingKind } from './audit/finding.js'
+export type { LinesAhead } from './audit/lines-ahead.js'
 export { CompactTree, type CompactTreeState } from './audit/merkle/compact-tree.js'
 export { leafHash, nodeHash } from './audit/merkle/hash.js'
 export { ProofBuilder } from './audit/merkle/proof-builder.js'

@@ -1,6 +1,8 @@
 import { latin1 } from '../core/byte-text.js'
 import { sha256Units } from '../core/digest.js'
+import type { LinesAhead } from './lines-ahead.js'
 import { Mark } from './mark.js'
+import { leafHash } from './merkle/hash.js'
 import { GENESIS, SEAL_LENGTH } from './record.js'
 
 const encoder = new TextEncoder()
@@ -90,6 +92,16 @@ export class LineReader {
   /** Where the members after `synced` begin, with a comma. */
   rest = 0
 
+  /** What is known of the lines of one chunk before they are read here. */
+  #ahead: LinesAhead | undefined
+  #aheadIn: Uint8Array | undefined
+
+  /** From now on what is known of this chunk is not found out again. */
+  expect(chunk: Uint8Array, ahead: LinesAhead | undefined): void {
+    this.#ahead = ahead
+    this.#aheadIn = chunk
+  }
+
   /** Reads a line; false when it has not the shape of a record. Whether its hashes are hashes is not looked at. */
   read(bytes: Uint8Array, start: number, end: number): boolean {
     if (bytes !== this.bytes) {
@@ -114,6 +126,20 @@ export class LineReader {
 
   /** True when the hash, recomputed over the bytes of the line, is the one that the line declares. */
   isSealed(): boolean {
+    return this.#known?.isSealed(this.start) ?? this.#recomputes()
+  }
+
+  /** Its leaf hash in the Merkle tree, 32 bytes. */
+  leafHash(): Uint8Array {
+    return this.#known?.leafHash(this.start) ?? leafHash(this.line)
+  }
+
+  /** Nothing is known of a line that was put together from several chunks. */
+  get #known(): LinesAhead | undefined {
+    return this.bytes === this.#aheadIn ? this.#ahead : undefined
+  }
+
+  #recomputes(): boolean {
     const { view, start, end } = this
     const hash = sha256Units(this.bytes.subarray(start, end - SEAL_LENGTH))
     const declared = end - END_LENGTH - HASH_LENGTH

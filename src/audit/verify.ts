@@ -8,8 +8,8 @@ import { Findings } from './findings.js'
 import { parseJsonLine } from './json-line.js'
 import { beginsLikeALog, ChainEnd, isLostPage, LineReader } from './line.js'
 import { LineSplitter, type SplitLine } from './line-splitter.js'
+import type { LinesAhead } from './lines-ahead.js'
 import { CompactTree } from './merkle/compact-tree.js'
-import { leafHash } from './merkle/hash.js'
 import { MAX_LINE_BYTES } from './record.js'
 import { type PreviousSegment, readPrevious } from './segment.js'
 import { prepareTrust, type Trust, type VerifyOptions } from './trust.js'
@@ -78,10 +78,15 @@ export class LogVerifier {
     if (this.#keepsTree || this.#expected.needsTree(1)) this.#tree = new CompactTree()
   }
 
-  /** Takes the next bytes of the log, cut anywhere. */
-  push(chunk: Uint8Array): void {
+  /**
+   * Takes the next bytes of the log, cut anywhere.
+   *
+   * @param ahead what another thread knows of the lines in them already. It is believed.
+   */
+  push(chunk: Uint8Array, ahead?: LinesAhead): void {
     this.#bytes += chunk.length
     this.#chunk = chunk
+    this.#line.expect(chunk, ahead)
     this.#lines.scan(chunk, this.#take)
     this.#head.keep()
   }
@@ -179,7 +184,7 @@ export class LogVerifier {
     this.#size = seq + 1
     this.#findings.observe(line)
     if (this.#tree !== undefined && (this.#keepsTree || this.#expected.needsTree(seq + 1))) {
-      this.#tree.append(leafHash(line.line))
+      this.#tree.append(line.leafHash())
     }
     if (!this.#isCovered) {
       this.#isCovered = true

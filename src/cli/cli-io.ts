@@ -9,7 +9,10 @@ export interface Output {
   drop?(): void
 }
 
-/** The bytes of a log, in pieces cut anywhere. Iterating rejects with {@link LogUnreadable}. */
+/**
+ * The bytes of a log, in pieces cut anywhere. A piece is valid until the second one after it is asked for.
+ * Iterating rejects with {@link LogUnreadable}.
+ */
 export interface LogBytes extends AsyncIterable<Uint8Array> {
   /** How many there are, where that is known beforehand. */
   readonly size: number | undefined

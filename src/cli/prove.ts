@@ -9,6 +9,7 @@ import {
   type Checkpoint,
   CompactTree,
   formatTlogProof,
+  type LinesAhead,
   LogVerifier,
   leafHash,
   ProofBuilder,
@@ -123,8 +124,8 @@ class Proving {
     this.#verifier = new LogVerifier({ expected: [{ assurance: 'signed', size, root }] })
   }
 
-  push(chunk: Uint8Array): void {
-    this.#verifier.push(chunk)
+  push(chunk: Uint8Array, ahead?: LinesAhead): void {
+    this.#verifier.push(chunk, ahead)
     this.#lines.scan(chunk, (bytes, start, end) => {
       const line = bytes.subarray(start, end)
       const index = this.#index ?? this.#begin(line)

@@ -1,16 +1,23 @@
+import type { LinesAhead } from '../verify.js'
 import type { CliIo, LogBytes } from './cli-io.js'
+import { hashedAhead } from './hashed-ahead.js'
 import { Progress } from './progress.js'
 
-/** Hands a log to whatever checks it, and shows how far it is. */
+/**
+ * Hands a log to whatever checks it, and shows how far it is.
+ *
+ * @param piecesOf how its pieces are read; hashed ahead when absent.
+ */
 export async function pushAll(
   log: LogBytes,
-  to: { push(chunk: Uint8Array): void },
+  to: { push(chunk: Uint8Array, ahead?: LinesAhead): void },
   io: CliIo,
+  piecesOf = hashedAhead,
 ): Promise<void> {
   const progress = new Progress(io, log.size)
   try {
-    for await (const chunk of log) {
-      to.push(chunk)
+    for await (const [chunk, ahead] of piecesOf(log)) {
+      to.push(chunk, ahead)
       await progress.advance(chunk.length)
     }
   } finally {

@@ -3,6 +3,7 @@ import { readArguments, readLogPath } from './arguments.js'
 import { checkProof } from './check-proof.js'
 import { type CliIo, EXIT, LogUnreadable } from './cli-io.js'
 import { othersText, readFolder } from './folder.js'
+import { unhashed } from './hashed-ahead.js'
 import { type LogFiles, openLog } from './log-files.js'
 import { readFormat } from './log-format.js'
 import { refuse, refuseForMany, reportOf, verifierOf, worse } from './log-trust.js'
@@ -44,7 +45,7 @@ export async function verify(args: readonly string[], io: CliIo): Promise<number
   if (!format.isWrit) {
     refuse(given, [...Object.keys(TRUST_OPTIONS), 'proof'], 'does not apply to this format.')
     const verifier = format.createVerifier()
-    await pushAll(io.readLog(path), verifier, io)
+    await pushAll(io.readLog(path), verifier, io, unhashed)
     const report = verifier.finish()
     await io.stdout.write(isJson ? `${chainJson(report)}\n` : chainText(path, format, report))
     return EXIT_CODES[report.verdict]
