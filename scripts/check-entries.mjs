@@ -67,7 +67,7 @@ const ENTRIES = {
     packages: ['zod', '@anthropic-ai/sdk', 'jose'],
     node: false,
   },
-  cli: { maxBytes: 44_000, text: [], packages: ['zod', 'ulid'], node: true },
+  cli: { maxBytes: 46_000, text: [], packages: ['zod', 'ulid'], node: true },
 }
 
 /** Leaves out what an entry loads when it is asked for, and not before. */
