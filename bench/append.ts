@@ -24,7 +24,7 @@ const budget = `,"budget":${JSON.stringify(BUDGET)}`
 const LINE_BYTES = 650
 /** In one measured run: more than are signed at once. */
 const RECORDS = 1024
-const DURABLE_ROUNDS = 4
+const DURABLE_ROUNDS = 16
 const TIME_MS = 120
 const SIGNING = { key: generateSigningKey('example.com/bench').privateKey, everyRecords: 1000 }
 

@@ -38,6 +38,9 @@ export class AuditLog {
   #prevHash: string
   #failure: AuditUnavailable | undefined
   #closing: Promise<void> | undefined
+  /** What the primary promised last, and what comes of it: everybody who waits for the same shares it. */
+  #pending: Promise<void> | undefined
+  #flushed: Promise<void> | undefined
   /** Set when its last record has been written: whatever comes later is too late. */
   #isSealed = false
   /** Set while sinks are being handed a record: one that writes to the log from there would fork it. */
@@ -107,9 +110,16 @@ export class AuditLog {
       if (pending === undefined) return undefined
       if (!isThenable(pending))
         throw new TypeError(`sink ${this.#primary.name}: flush must return a promise or undefined`)
-      return Promise.resolve(pending).catch((cause: unknown) => {
+      if (pending === this.#pending) return this.#flushed
+      const flushed = Promise.resolve(pending).catch((cause: unknown) => {
         throw this.#fail(messageOf(cause), cause)
       })
+      // A promise settles once; what a thenable says may be of something else every time.
+      if (pending instanceof Promise) {
+        this.#pending = pending
+        this.#flushed = flushed
+      }
+      return flushed
     } catch (cause) {
       return Promise.reject(this.#fail(messageOf(cause), cause))
     }

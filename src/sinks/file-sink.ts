@@ -56,12 +56,14 @@ export class FileSink implements AuditSink, UpkeepOwner {
   }
 
   append(record: SealedRecord): void {
-    this.#usable()
+    const file = this.#usable()
     if (record.seq !== this.#nextSeq) {
       throw this.#unavailable(`it ends before record ${this.#nextSeq}, and was given ${record.seq}`)
     }
     if (!this.#queue.addRecord(record)) {
+      const isQuick = file.keepsPaceWith(this.#queue.fillMs)
       this.#write()
+      if (isQuick && this.#durability === 'commit') this.#commit(file)
       this.#queue.addRecord(record)
     }
     this.#nextSeq += 1
@@ -205,10 +207,7 @@ export class FileSink implements AuditSink, UpkeepOwner {
     if (file.syncing !== undefined || this.#waiters === undefined) return
     const waiters = this.#waiters
     this.#waiters = undefined
-    this.#sync(file, (failure) => {
-      if (failure !== undefined) waiters.reject(failure)
-      else waiters.resolve()
-    })
+    this.#sync(file, waiters.settle)
   }
 
   #syncSoon(file: LogFile): void {
@@ -231,7 +230,7 @@ export class FileSink implements AuditSink, UpkeepOwner {
   }
 
   #settle(): void {
-    this.#waiters?.resolve()
+    this.#waiters?.settle()
     this.#waiters = undefined
   }
 
@@ -249,7 +248,7 @@ export class FileSink implements AuditSink, UpkeepOwner {
       this.#failure = unavailable(this.path, cause)
       this.#host?.dropped(this.#nextSeq - (this.#file?.written ?? 0), this.#failure)
     }
-    this.#waiters?.reject(this.#failure)
+    this.#waiters?.settle(this.#failure)
     this.#waiters = undefined
     return this.#failure
   }

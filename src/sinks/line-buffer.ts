@@ -11,9 +11,15 @@ const encoder = new TextEncoder()
 export class LineBuffer {
   readonly #bytes = new Uint8Array(CAPACITY)
   #length = 0
+  #sinceMs = 0
 
   get isEmpty(): boolean {
     return this.#length === 0
+  }
+
+  /** Milliseconds since the first line was added that is in it. */
+  get fillMs(): number {
+    return performance.now() - this.#sinceMs
   }
 
   /** False when the line does not fit any more. An empty buffer takes every line that a log may hold. */
@@ -21,6 +27,7 @@ export class LineBuffer {
     const free = CAPACITY - this.#length
     // Three bytes per UTF-16 unit is the most that UTF-8 needs; the exact length matters only near the end.
     if (line.length * 3 + 1 > free && utf8Length(line) + 1 > free) return false
+    this.#begin()
     this.#length += encoder.encodeInto(line, this.#bytes.subarray(this.#length)).written
     this.#bytes[this.#length++] = LF
     return true
@@ -31,6 +38,7 @@ export class LineBuffer {
     const line = sealedBytes(record)
     if (line === undefined) return this.add(record.line)
     if (line.length > CAPACITY - this.#length) return false
+    this.#begin()
     this.#bytes.set(line, this.#length)
     this.#length += line.length
     return true
@@ -41,6 +49,10 @@ export class LineBuffer {
     const taken = this.#bytes.subarray(0, this.#length)
     this.#length = 0
     return taken
+  }
+
+  #begin(): void {
+    if (this.#length === 0) this.#sinceMs = performance.now()
   }
 }
 

@@ -20,6 +20,8 @@ export class LogFile {
   #written = 0
   #synced = 0
   #syncing: Promise<void> | undefined
+  /** How long the last call took. */
+  #syncMs = Number.POSITIVE_INFINITY
   #claim: FileClaim | undefined
 
   /**
@@ -62,6 +64,14 @@ export class LogFile {
     return this.#syncing
   }
 
+  /**
+   * True when such a call is worth making while more is written: the last one took at most twice as long as it
+   * took to fill a buffer. On a slower disk it is better to wait for all that there is.
+   */
+  keepsPaceWith(fillMs: number): boolean {
+    return this.#syncMs <= 2 * fillMs
+  }
+
   /** The right to write to it. */
   get claim(): FileClaim | undefined {
     return this.#claim
@@ -102,9 +112,11 @@ export class LogFile {
   /** Brings everything written so far to stable storage; `done` is told. One call at a time. */
   sync(done: (error: unknown) => void): void {
     const reached = this.#written
+    const startedMs = performance.now()
     this.#syncing = new Promise((resolve) => {
       this.#io.fdatasync(this.#fd, (error) => {
         this.#syncing = undefined
+        this.#syncMs = performance.now() - startedMs
         if (!error) this.#synced = Math.max(this.#synced, reached)
         done(error ?? undefined)
         resolve()

@@ -9,7 +9,7 @@ import { rejection, thrown } from '../support/agents.js'
 import { agentOn, temporaryFolder, toolThat } from '../support/audit-logs.js'
 import { Disk } from '../support/disk.js'
 import { ScriptedSink } from '../support/scripted-sink.js'
-import { gate } from '../support/tools.js'
+import { gate, thenable, turn } from '../support/tools.js'
 
 const linesOf = (path: string): string[] => readFileSync(path, 'utf8').split('\n').slice(0, -1)
 
@@ -65,6 +65,33 @@ describe('the intent is durable before the tool starts', () => {
       expect(ran).toBe(21)
     },
   )
+
+  test('also in a sink that answers with the same thenable every time, for another record each', async () => {
+    const answers: (() => void)[] = []
+    const same = thenable<void>((resolve) => answers.push(resolve))
+    let waits = false
+    const sink = new ScriptedSink({ flush: () => (waits ? same : undefined) })
+    let ran = 0
+    const agent = agentOn(
+      sink,
+      toolThat(() => {
+        ran += 1
+      }),
+    )
+    await agent.session('alice', async (s) => {
+      waits = true
+      for (const call of [1, 2]) {
+        const called = s.callTool('act', {})
+        await turn()
+        expect(ran).toBe(call - 1)
+        answers.pop()?.()
+        await called
+        expect(ran).toBe(call)
+      }
+      waits = false
+    })
+    await agent.close()
+  })
 
   test('and a tool waits for as long as the disk takes', async () => {
     const disk = new Disk()

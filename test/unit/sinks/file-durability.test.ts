@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { AuditRecord } from 'writ'
 import type { Durability } from '../../../src/sinks/durability.js'
 import { fileSink } from '../../../src/sinks/file.js'
 import { agentOn, temporaryFolder, toolThat } from '../../support/audit-logs.js'
 import { Disk } from '../../support/disk.js'
-import { gate } from '../../support/tools.js'
+import { gate, turn } from '../../support/tools.js'
 import { Host, records } from './records.js'
 
 function opened(durability: Durability): { disk: Disk; path: string; sink: ReturnType<typeof fileSink> } {
@@ -152,6 +152,84 @@ test('who asks while a synchronisation is under way waits for the next', async (
   await Promise.all([one, two, three])
   expect(order).toEqual(['first', 'second', 'third'])
   expect(disk.count('fdatasync')).toBe(2)
+  await sink.close()
+})
+
+test.each<[disk: string, syncMs: number, isEarly: boolean]>([
+  ['quick', 2, true],
+  ['slow', 2.1, false],
+])(
+  'of more than one buffer at once, the first is on its way at once to a disk that is %s',
+  async (_, syncMs, isEarly) => {
+    let nowMs = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+    onTestFinished(() => void vi.restoreAllMocks())
+    const { disk, path, sink } = opened('commit')
+    const all = records(400)
+    expect(all.reduce((sum, { line }) => sum + line.length, 0)).toBeGreaterThan(100_000)
+    disk.beforeSynced = () => {
+      nowMs += syncMs
+    }
+    sink.append(all[0]!)
+    await sink.flush()
+    disk.beforeSynced = undefined
+    disk.calls.length = 0
+
+    const acknowledged: Promise<unknown>[] = []
+    const early: boolean[] = []
+    let end = Buffer.byteLength(all[0]!.line) + 1
+    for (const record of all.slice(1)) {
+      if (acknowledged.length === 1) nowMs += 1
+      sink.append(record)
+      end += Buffer.byteLength(record.line) + 1
+      const needed = end
+      acknowledged.push(
+        sink.flush()!.then(() => expect(disk.syncedBytes(path)).toBeGreaterThanOrEqual(needed)),
+      )
+      early.push(disk.count('fdatasync') > 0)
+    }
+    expect(early.filter(Boolean).length > 0).toBe(isEarly)
+    expect(early[100]).toBe(false)
+    await Promise.all(acknowledged)
+    expect(disk.count('fdatasync')).toBe(isEarly ? 2 : 1)
+    expect(sink.syncedSeq).toBe(399)
+    await sink.close()
+  },
+)
+
+test('a first buffer waits for all that there is, as long as nobody knows how quick the disk is', async () => {
+  const { disk, sink } = opened('commit')
+  const acknowledged = records(400).map((record) => {
+    sink.append(record)
+    return sink.flush()
+  })
+  expect(disk.count('writeSync')).toBeGreaterThan(0)
+  expect(disk.count('fdatasync')).toBe(0)
+  await Promise.all(acknowledged)
+  expect(disk.count('fdatasync')).toBe(1)
+  await sink.close()
+})
+
+test('interval does not hurry, however quick the disk is', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  vi.spyOn(performance, 'now').mockImplementation(() => 0)
+  onTestFinished(() => {
+    vi.useRealTimers()
+    vi.restoreAllMocks()
+  })
+  const { disk, sink } = opened('interval')
+  const [first, ...others] = records(400)
+  sink.append(first!)
+  await sink.flush()
+  vi.advanceTimersByTime(100)
+  while (sink.syncedSeq !== 0) await turn()
+  disk.calls.length = 0
+  for (const record of others) {
+    sink.append(record)
+    void sink.flush()
+  }
+  expect(disk.count('writeSync')).toBeGreaterThan(0)
+  expect(disk.count('fdatasync')).toBe(0)
   await sink.close()
 })
 
