@@ -1,3 +1,5 @@
+import { SEAL_LENGTH } from '../audit/record.js'
+
 /** Where things are in the memory that the two threads share, for each chunk; all numbers are of 32 bits. */
 export const LAYOUT = Object.freeze({
   /** Chunks that may be on their way at once: one that is checked, the next one, and one to be filled. */
@@ -36,7 +38,8 @@ const { workerData } = require('node:worker_threads')
 const { hash } = require('node:crypto')
 const { shared, slotBytes, numbersBytes, layout } = workerData
 const LF = 10
-const SEAL_LENGTH = 75
+const SEAL_LENGTH = ${SEAL_LENGTH}
+// 64 digits and what closes the line.
 const HASH_AT = 66
 
 for (let slot = 0; ; slot = (slot + 1) % layout.slots) {

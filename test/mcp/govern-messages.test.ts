@@ -120,6 +120,21 @@ test.for<[string, Record<string, unknown>]>([
   })
 })
 
+test.for<[string, Record<string, unknown>]>([
+  ['as such', { resultType: 'input_required', inputRequests: asked, prompts: [] }],
+  ['beside a result', { resultType: 'complete', inputRequests: asked, prompts: [] }],
+  ['beside a result of the older protocol', { inputRequests: asked, prompts: [] }],
+  ['in an answer of no known type', { resultType: 'task', prompts: [] }],
+])('what a server asks for %s, in answer to what nobody decides on, is refused', async ([_, result]) => {
+  const wire = new ScriptedTransport(() => result)
+  const client = new BareClient(govern(wire, { server: 'fs' }))
+  const answer = await client.ask('prompts/list')
+  expect(answer).toMatchObject({
+    error: { message: expect.stringContaining('asks for input where it may not') },
+  })
+  expect(answer).not.toHaveProperty('result')
+})
+
 test.for(['tasks/get', 'tasks/list', 'tools/call ', 'own/method'])(
   'a method that is not known never gets to the server: %s',
   async (method) => {

@@ -60,7 +60,9 @@ export function failureAnswer(id: RequestId, error: unknown): JsonRpcMessage {
 /** What only lists asks nobody for anything: what would answer has not been asked for by the contract. */
 export function inputRefused(answer: Delivered): Delivered {
   const { id, result } = answer.message
-  if (!isMembers(result) || (result['resultType'] ?? 'complete') === 'complete') return answer
+  if (!isMembers(result)) return answer
+  const isComplete = (result['resultType'] ?? 'complete') === 'complete'
+  if (isComplete && !Object.hasOwn(result, 'inputRequests')) return answer
   const text = 'the other end asks for input where it may not'
   return { message: errorAnswer(id as RequestId, REFUSED, text), extra: undefined }
 }
