@@ -1,7 +1,21 @@
 import { SEAL_LENGTH } from '../audit/record.js'
 
+type LayoutName =
+  | 'slots'
+  | 'chunkBytes'
+  | 'shortestLine'
+  | 'isGiven'
+  | 'length'
+  | 'found'
+  | 'stop'
+  | 'wantsLeaves'
+  | 'heads'
+  | 'entry'
+  | 'sealed'
+  | 'withLeaf'
+
 /** Where things are in the memory that the two threads share, for each chunk; all numbers are of 32 bits. */
-export const LAYOUT = Object.freeze({
+export const LAYOUT: Readonly<Record<LayoutName, number>> = Object.freeze({
   /** Chunks that may be on their way at once: one that is checked, the next one, and one to be filled. */
   slots: 3,
   /** Bytes of the longest chunk. */

@@ -1,6 +1,6 @@
 import type { LinesAhead } from '../verify.js'
 import type { CliIo, LogBytes } from './cli-io.js'
-import { hashedAhead } from './hashed-ahead.js'
+import { hashedAhead, type Piece } from './hashed-ahead.js'
 import { Progress } from './progress.js'
 
 /**
@@ -12,7 +12,7 @@ export async function pushAll(
   log: LogBytes,
   to: { push(chunk: Uint8Array, ahead?: LinesAhead): void },
   io: CliIo,
-  piecesOf = hashedAhead,
+  piecesOf: (log: LogBytes) => AsyncIterable<Piece> = hashedAhead,
 ): Promise<void> {
   const progress = new Progress(io, log.size)
   try {
