@@ -1,42 +1,43 @@
 import { SEAL_LENGTH } from '../audit/record.js'
 
-type LayoutName =
-  | 'slots'
-  | 'chunkBytes'
-  | 'shortestLine'
-  | 'isGiven'
-  | 'length'
-  | 'found'
-  | 'stop'
-  | 'wantsLeaves'
-  | 'heads'
-  | 'entry'
-  | 'sealed'
-  | 'withLeaf'
-
 /** Where things are in the memory that the two threads share, for each chunk; all numbers are of 32 bits. */
-export const LAYOUT: Readonly<Record<LayoutName, number>> = Object.freeze({
+interface Layout {
   /** Chunks that may be on their way at once: one that is checked, the next one, and one to be filled. */
-  slots: 3,
+  readonly slots: number
   /** Bytes of the longest chunk. */
-  chunkBytes: 1024 * 1024,
+  readonly chunkBytes: number
   /** A shorter line is no record, so that nobody asks for its hash. */
-  shortestLine: 160,
+  readonly shortestLine: number
   /** 1 as long as the chunk is the second thread's, 0 when it waits for another. */
-  isGiven: 0,
+  readonly isGiven: number
   /** Bytes of the chunk. */
-  length: 1,
+  readonly length: number
   /** How many entries there are. */
-  found: 2,
+  readonly found: number
   /** 1 when no more are wanted. */
-  stop: 3,
+  readonly stop: number
   /** 1 when leaf hashes are. */
-  wantsLeaves: 4,
+  readonly wantsLeaves: number
   /** Where the entries begin. */
-  heads: 8,
+  readonly heads: number
   /** Numbers of one entry: where a line begins, whether it is sealed, and eight of its leaf hash. */
-  entry: 10,
+  readonly entry: number
   /** Sealed, without its leaf hash and with it; 0 is not sealed. */
+  readonly sealed: number
+  readonly withLeaf: number
+}
+
+export const LAYOUT: Layout = Object.freeze({
+  slots: 3,
+  chunkBytes: 1024 * 1024,
+  shortestLine: 160,
+  isGiven: 0,
+  length: 1,
+  found: 2,
+  stop: 3,
+  wantsLeaves: 4,
+  heads: 8,
+  entry: 10,
   sealed: 1,
   withLeaf: 2,
 })
@@ -47,7 +48,7 @@ export const LAYOUT: Readonly<Record<LayoutName, number>> = Object.freeze({
  * It takes a chunk at a time and goes through its lines from the last to the first, while the checks go from
  * the first to the last: where they meet, all of the chunk is hashed, however fast either of them is.
  */
-export const HASH_THREAD_SOURCE = `'use strict'
+export const HASH_THREAD_SOURCE: string = `'use strict'
 const { workerData } = require('node:worker_threads')
 const { hash } = require('node:crypto')
 const { shared, slotBytes, numbersBytes, layout } = workerData
