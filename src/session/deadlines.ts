@@ -36,10 +36,19 @@ export class Deadlines {
     return this.#clock.monotonicMs()
   }
 
-  /** MUST NOT be given one that stands in a queue. */
+  /**
+   * MUST NOT be given one that stands in a queue.
+   *
+   * @throws what the clock throws; then it has not been added.
+   */
   add(deadline: Deadline): void {
     this.#rise(deadline, this.#heap.length)
-    this.#arm()
+    try {
+      this.#arm()
+    } catch (error) {
+      this.remove(deadline)
+      throw error
+    }
   }
 
   /** Nothing happens at it any more, if it was still to come. */
@@ -93,11 +102,13 @@ export class Deadlines {
   #arm(): void {
     const first = this.#heap[0]
     if (first === undefined || first.atMs >= this.#armedMs) return
-    this.#disarm()
     const nowMs = this.nowMs()
     const waitMs = Math.min(Math.max(0, first.atMs - nowMs), MAX_TIMER_MS)
+    const timer = outsideOfContexts(() => this.#clock.setTimer(() => this.#fire(), Math.ceil(waitMs), false))
+    // Not before there is another: where it cannot be set, the others still have theirs.
+    this.#disarm()
+    this.#timer = timer
     this.#armedMs = nowMs + waitMs
-    this.#timer = outsideOfContexts(() => this.#clock.setTimer(() => this.#fire(), Math.ceil(waitMs), false))
   }
 
   #disarm(): void {

@@ -111,6 +111,40 @@ describe('the deadlines of many sessions', () => {
     await agent.close()
   })
 
+  test('come although the timer of an earlier one could not be set', async () => {
+    const clock = fakeClock()
+    const { setTimer } = clock
+    let fails = false
+    Object.assign(clock, {
+      setTimer: (...args: Parameters<typeof setTimer>) => {
+        if (fails) throw new RangeError('no timer')
+        return setTimer(...args)
+      },
+    })
+    const sink = AuditSink.memory()
+    const agent = new Agent({ identity: 'bot', budget: { wallMs: 100 }, audit: sink, clock })
+    const kills = (): unknown[] => sink.records.filter(({ event }) => event === 'budget_exceeded')
+    const open = (wallMs: number): Session => agent.open('alice', { budget: { wallMs } })
+    const before = open(100)
+    fails = true
+    expect(() => open(10)).toThrow('no timer')
+    fails = false
+    expect(clock.timers).toBe(1)
+    const after = open(50)
+    await clock.advance(49)
+    // Nothing happens for the one that was never opened.
+    expect(kills()).toEqual([])
+    await clock.advance(1)
+    expect([before.state, after.state]).toEqual(['open', 'closed'])
+    fails = true
+    expect(() => open(10)).toThrow('no timer')
+    fails = false
+    await clock.advance(50)
+    expect(before.state).toBe('closed')
+    expect(kills()).toHaveLength(2)
+    await agent.close()
+  })
+
   test('come one after the other also when the first of them cannot be acted on', async () => {
     const clock = fakeClock()
     const { monotonicMs, setTimer } = clock
