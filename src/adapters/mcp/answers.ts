@@ -62,7 +62,7 @@ export function inputRefused(answer: Delivered): Delivered {
   const { id, result } = answer.message
   if (!isMembers(result)) return answer
   const isComplete = (result['resultType'] ?? 'complete') === 'complete'
-  if (isComplete && !Object.hasOwn(result, 'inputRequests')) return answer
+  if (isComplete && result['inputRequests'] === undefined) return answer
   const text = 'the other end asks for input where it may not'
   return { message: errorAnswer(id as RequestId, REFUSED, text), extra: undefined }
 }
